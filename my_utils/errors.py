@@ -1,0 +1,5 @@
+"""The one exception for mistakes a person can mend: scripts print it as one line and exit with 2."""
+
+
+class UserError(Exception):
+    """Bad input, with one sentence that says what is wrong, where, and what to do."""

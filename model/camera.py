@@ -1,0 +1,44 @@
+"""The scaled orthographic camera of DECA, and the camera that puts the eyes where FFHQ has them.
+
+Kept apart from the renderer because the texture sampler and every plot need the same projection.
+World: metres, x to the image's right, y up, z out of the face. Image plane: x right, y down, both
+in [-1, 1] across the image, z away from the viewer. The centre of pixel column j of W is at
+(2j + 1) / W - 1 (align_corners=False).
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from constants import EYE_TARGETS, EYE_VERTICES
+
+
+def orthographic_projection(
+    vertices: Tensor,  # [N, V, 3] metres
+    camera: Tensor,  # [N, 3] scale, tx, ty
+) -> Tensor:
+    """Vertices on the image plane [N, V, 3]: s (X + tx), -s (Y + ty), -s Z."""
+    scale = camera[:, None, :1]
+    shifted = torch.cat([vertices[..., :2] + camera[:, None, 1:], vertices[..., 2:]], dim=-1)
+    return shifted * scale * vertices.new_tensor([1.0, -1.0, -1.0])
+
+
+def fit_camera_to_eyes(
+    vertices: Tensor,  # [N, V, 3] metres, posed
+    *,
+    eye_vertices: Sequence[int] = EYE_VERTICES,
+    targets: Sequence[Sequence[float]] = EYE_TARGETS,
+) -> Tensor:
+    """Cameras [N, 3] whose projection of the eye vertices is closest to the targets.
+
+    Two points ask four things of three unknowns: this is the least-squares answer in closed form,
+    the same for any number of vertices and targets. Differentiable in the vertices.
+    """
+    points = vertices[:, list(eye_vertices), :2] * vertices.new_tensor([1.0, -1.0])  # y down
+    goals = vertices.new_tensor(targets)
+    point_mean, goal_mean = points.mean(dim=1), goals.mean(dim=0)
+    points, goals = points - point_mean[:, None], goals - goal_mean
+    scale = (points * goals).sum(dim=(1, 2)) / points.square().sum(dim=(1, 2))
+    translation = goal_mean / scale[:, None] - point_mean
+    return torch.stack([scale, translation[:, 0], -translation[:, 1]], dim=1)

@@ -1,0 +1,26 @@
+"""Fixtures and settings that every test shares."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPOSITORY))
+torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of reference recordings beside the repository; the test is skipped without it."""
+    folder = REPOSITORY.parent / "shared"
+    if not (folder / "oracles").is_dir():
+        pytest.skip("needs the reference recordings in ../shared")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Small copies of reference recordings kept in the repository."""
+    return REPOSITORY / "tests" / "data"

@@ -1,0 +1,64 @@
+"""The losses of GIF as pure functions of network outputs; weights and intervals are the loop's.
+
+Adversarial terms follow StyleGAN2; the texture consistency loss is GIF's own (section 3.3).
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+TEXTURE_LOSS_WEIGHT = 16.0
+
+
+def discriminator_logistic_loss(
+    real_logits: Tensor,  # [N, 1]
+    fake_logits: Tensor,  # [M, 1]
+) -> Tensor:
+    """mean softplus(-D(real)) + mean softplus(D(fake)), a scalar."""
+    return F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
+
+
+def generator_nonsaturating_loss(
+    fake_logits: Tensor,  # [N, 1]
+) -> Tensor:
+    """mean softplus(-D(fake)), a scalar."""
+    return F.softplus(-fake_logits).mean()
+
+
+def r1_penalty(
+    real_logits: Tensor,  # [N, 1]
+    image: Tensor,  # [N, 3, H, W], the real images, requiring gradients
+) -> Tensor:
+    """Squared norm [N] of the logit's gradient with respect to each image (Mescheder et al. 2018).
+
+    The condition takes no part. Can be differentiated again; gamma / 2 is the caller's.
+    """
+    (gradient,) = torch.autograd.grad(real_logits.sum(), image, create_graph=True)
+    return gradient.square().sum(dim=(1, 2, 3))
+
+
+def sample_texture_pairs(count: int, *, generator: torch.Generator) -> Tensor:
+    """Draw `count` distinct pairs (fewer if there are fewer) of `count` faces, [P, 2], i < j."""
+    pairs = torch.combinations(torch.arange(count))
+    return pairs[torch.randperm(len(pairs), generator=generator)[:count]]
+
+
+def texture_consistency_loss(
+    textures: Tensor,  # [B, 3, H, W], lifted from images of one style under different FLAME codes
+    visibility: Tensor,  # [B, 1, H, W] bool
+    face_mask: Tensor,  # [1, 1, H, W] in [0, 1], texels that belong to the face
+    pairs: Tensor,  # [P, 2] rows to compare
+) -> Tensor:
+    """16 times the mean over pairs of mean(face_mask * sigmoid(squared difference)), a scalar.
+
+    A difference counts where both faces are visible. Because sigmoid(0) = 1/2, equal textures give
+    8 * mean(face_mask); the sigmoid bounds what a single texel can contribute.
+    """
+    # Texels outside the mask contribute nothing, and the mask is a small part of the texture.
+    texels = face_mask.flatten().nonzero().squeeze(1)
+    weight = face_mask.flatten()[texels]
+    first, second = pairs.to(textures.device).unbind(1)
+    colours, visible = textures.flatten(2)[:, :, texels], visibility.flatten(2)[:, :, texels]
+    difference = (colours[first] - colours[second]) * (visible[first] & visible[second])
+    total = (difference.square().sigmoid() * weight).sum()
+    return TEXTURE_LOSS_WEIGHT * total / (len(pairs) * textures[0].numel())

@@ -1,0 +1,85 @@
+"""FIR resampling against zero insertion and decimation, by hand, and under differentiation."""
+
+import math
+
+import pytest
+import torch
+from plain_networks import upfirdn2d
+
+from model.ops import blur, downsample2d, fir_kernel, leaky_relu, upsample2d
+
+FAST_AND_PLAIN = {
+    "blur after an upsampling convolution": (
+        lambda x, kernel: blur(x, 4 * kernel, padding=1),
+        lambda x: upfirdn2d(x, padding=(1, 1), gain=4.0),
+    ),
+    "blur before a 3x3 convolution of stride 2": (
+        lambda x, kernel: blur(x, kernel, padding=2),
+        lambda x: upfirdn2d(x, padding=(2, 2)),
+    ),
+    "downsample2d": (downsample2d, lambda x: upfirdn2d(x, down=2, padding=(1, 1))),
+    "upsample2d": (
+        lambda x, kernel: upsample2d(x, 4 * kernel),
+        lambda x: upfirdn2d(x, up=2, padding=(2, 1), gain=4.0),
+    ),
+}
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("name", FAST_AND_PLAIN)
+def test_filters_equal_zero_insertion_and_decimation(name, channels_last):
+    fast, plain = FAST_AND_PLAIN[name]
+    for seed, (batch, channels, size) in enumerate([(1, 3, 4), (2, 16, 8), (5, 7, 6)]):
+        random = torch.Generator().manual_seed(seed)
+        x = torch.randn(batch, channels, size, size, generator=random, dtype=torch.float64)
+        kernel = fir_kernel(channels).double()
+        if channels_last:
+            x = x.contiguous(memory_format=torch.channels_last)
+        y = fast(x, kernel)
+        torch.testing.assert_close(y, plain(x), rtol=0, atol=1e-12)
+        assert not channels_last or y.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_kernel_is_normalised():
+    kernel = fir_kernel(5, gain=4.0)
+    assert kernel.shape == (5, 1, 4, 4)
+    torch.testing.assert_close(kernel.sum(dim=(1, 2, 3)), torch.full((5,), 4.0))
+    torch.testing.assert_close(kernel[2, 0, 1], torch.tensor([1.0, 3.0, 3.0, 1.0]) * 4 * 3 / 64)
+
+
+def test_upsampling_places_three_quarters_of_the_nearest_pixel():
+    x = torch.tensor([[[[16.0, 0.0], [0.0, 0.0]]]])
+    row = torch.tensor([12.0, 12.0, 4.0, 0.0]) / 16
+    torch.testing.assert_close(
+        upsample2d(x, fir_kernel(1, gain=4.0))[0, 0], torch.outer(row, row) * 16
+    )
+
+
+def test_resampling_keeps_a_constant_away_from_the_border():
+    x = torch.full((1, 2, 8, 8), 0.7)
+    smaller, larger = downsample2d(x, fir_kernel(2)), upsample2d(x, fir_kernel(2, gain=4.0))
+    torch.testing.assert_close(smaller[..., 1:-1, 1:-1], torch.full((1, 2, 2, 2), 0.7))
+    torch.testing.assert_close(larger[..., 1:-1, 1:-1], torch.full((1, 2, 14, 14), 0.7))
+
+
+@pytest.mark.parametrize("name", FAST_AND_PLAIN)
+def test_filters_can_be_differentiated_twice(name):
+    fast, _ = FAST_AND_PLAIN[name]
+    x = torch.randn(1, 2, 4, 4, dtype=torch.float64, requires_grad=True)
+    kernel = fir_kernel(2).double()
+    assert torch.autograd.gradgradcheck(lambda x: fast(x, kernel).square(), (x,))
+
+
+def test_leaky_relu_has_the_slope_and_works_in_place():
+    x = torch.tensor([-5.0, 0.0, 2.0])
+    y = leaky_relu(x)
+    torch.testing.assert_close(y, torch.tensor([-1.0, 0.0, 2.0]))
+    assert y.data_ptr() == x.data_ptr()
+
+
+def test_leaky_relu_gain_keeps_the_mean_square_of_a_normal_variable():
+    from model.ops import LEAKY_RELU_GAIN, LEAKY_RELU_SLOPE
+
+    assert math.sqrt(2) == LEAKY_RELU_GAIN
+    mean_square = LEAKY_RELU_GAIN**2 * (1 + LEAKY_RELU_SLOPE**2) / 2
+    assert abs(mean_square - 1) < 0.05

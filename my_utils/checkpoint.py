@@ -1,0 +1,210 @@
+"""Two kinds of file: training states to resume from, and generators for people to use.
+
+Both carry the run's configuration and a sha256, because neither torch's format nor safetensors
+notices a flipped bit. Both load without executing anything.
+"""
+
+import hashlib
+import json
+import struct
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from model.discriminator import Discriminator
+from model.generator import Generator, seeded_z
+from my_utils.atomic_file import atomic_path
+from my_utils.errors import UserError
+from my_utils.run_config import RunConfig
+
+MEAN_W_STYLES = 10_000  # styles averaged for truncation when a generator is exported
+
+
+class CheckpointStore:
+    """The training states of one run: `training-state-<kimg>.pt` with its `.sha256` beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def paths(self) -> list[Path]:
+        """All training states, oldest first."""
+        return sorted(self.folder.glob("training-state-*.pt"))
+
+    def save(self, state: dict, *, nimg: int, keep: int) -> Path:
+        """Write a state atomically, then remove all but the `keep` newest."""
+        path = self.folder / f"training-state-{kimg_name(nimg)}.pt"
+        try:
+            with atomic_path(path) as temporary:
+                torch.save(state, temporary)
+                digest = _file_digest(temporary)
+                with atomic_path(_digest_path(path)) as digest_file:
+                    digest_file.write_text(f"{digest}  {path.name}\n")
+        except (OSError, RuntimeError) as error:  # a full disk is a RuntimeError inside torch.save
+            raise UserError(f"cannot save {path}: {error}; the older checkpoints are intact") from error
+        for old in self.paths()[:-keep]:
+            old.unlink()
+            _digest_path(old).unlink(missing_ok=True)
+        return path
+
+    def load_newest(self) -> dict | None:
+        """The newest state that is intact, or None for a new run.
+
+        Damaged ones are skipped with a warning; UserError when all are damaged, because starting
+        from scratch would silently throw the run away.
+        """
+        paths = self.paths()
+        for path in reversed(paths):
+            try:
+                return load_training_state(path)
+            except UserError as error:
+                warnings.warn(f"{error}; trying the one before it", stacklevel=2)
+        if paths:
+            raise UserError(
+                f"every training state in {self.folder} is damaged: restore one, or move the "
+                "folder away to start from scratch"
+            )
+        return None
+
+
+def load_training_state(path: Path) -> dict:
+    """Read a training state whose digest agrees; UserError otherwise."""
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"checkpoint {path} does not exist")
+    try:
+        expected = _digest_path(path).read_text().split()[0]
+    except (OSError, IndexError) as error:
+        raise UserError(f"checkpoint {path} lacks its digest {_digest_path(path).name}") from error
+    if _file_digest(path) != expected:
+        raise UserError(f"checkpoint {path} is damaged: its sha256 is not the recorded one")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises four unrelated types for files it cannot read
+        raise UserError(f"checkpoint {path} is not a training state of this project") from error
+
+
+def build_generator(config: RunConfig) -> Generator:
+    """The generator a configuration describes, with fresh weights."""
+    return Generator(
+        resolution=config.resolution,
+        condition_kind=config.condition,
+        z_dim=config.z_dim,
+        w_dim=config.w_dim,
+        mapping_layers=config.mapping_layers,
+        channel_base=config.channel_base,
+        channel_max=config.channel_max,
+    )
+
+
+def build_discriminator(config: RunConfig) -> Discriminator:
+    """The discriminator a configuration describes, with fresh weights."""
+    return Discriminator(
+        resolution=config.resolution,
+        condition_kind=config.condition,
+        channel_base=config.channel_base,
+        channel_max=config.channel_max,
+    )
+
+
+@torch.no_grad()
+def save_generator(path: Path, generator: Generator, config: RunConfig, *, nimg: int) -> None:
+    """Export a generator with its configuration, ready for truncation, as safetensors."""
+    if config.condition != "vector":
+        device = generator.mapping.mean_w.device
+        generator.mapping.measure_mean_w(seeded_z(range(MEAN_W_STYLES), config.z_dim).to(device))
+    tensors = {name: value.contiguous().cpu() for name, value in generator.state_dict().items()}
+    metadata = {
+        "config": json.dumps(config.to_dict()),
+        "nimg": str(nimg),
+        "sha256": _tensor_digest(tensors),
+    }
+    with atomic_path(path) as temporary:
+        safetensors.torch.save_file(tensors, temporary, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class LoadedGenerator:
+    """A generator in evaluation mode, the configuration it was trained with, and for how long."""
+
+    generator: Generator
+    config: RunConfig
+    nimg: int
+
+
+def load_generator(path: Path) -> LoadedGenerator:
+    """Load an exported generator, or the averaged one inside a training state."""
+    path = Path(path)
+    if path.suffix == ".safetensors":
+        tensors, config, nimg = _read_safetensors(path)
+    elif path.suffix == ".pt":
+        state = load_training_state(path)
+        tensors, config, nimg = state["generator_ema"], state["config"], state["nimg"]
+    else:
+        raise UserError(f"--ckpt {path} must be a .safetensors generator or a .pt training state")
+    config = RunConfig.from_dict(config)
+    generator = build_generator(config)
+    load_weights(generator, tensors, path)
+    return LoadedGenerator(generator.eval().requires_grad_(False), config, nimg)
+
+
+def load_weights(module: torch.nn.Module, tensors: dict[str, Tensor], path: Path | str) -> None:
+    """Load strictly; one UserError names the first keys and shapes that do not fit."""
+    own = module.state_dict()
+    odd = [f"{name} is missing" for name in own.keys() - tensors.keys()]
+    odd += [f"{name} is unknown" for name in tensors.keys() - own.keys()]
+    odd += [
+        f"{name} is {list(tensors[name].shape)} instead of {list(own[name].shape)}"
+        for name in own.keys() & tensors.keys()
+        if tensors[name].shape != own[name].shape
+    ]
+    if odd:
+        more = f" and {len(odd) - 10} more" if len(odd) > 10 else ""
+        raise UserError(f"{path} does not fit the network: {'; '.join(sorted(odd)[:10])}{more}")
+    module.load_state_dict(tensors)
+
+
+def kimg_name(nimg: int) -> str:
+    """Thousands of images as they stand in file names, sortable: 1500 -> "00001.500"."""
+    return f"{nimg / 1000:09.3f}"
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict, int]:
+    if not path.is_file():
+        raise UserError(f"checkpoint {path} does not exist")
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        config, nimg = json.loads(metadata["config"]), int(metadata["nimg"])
+        expected = metadata["sha256"]
+    except (safetensors.SafetensorError, KeyError, ValueError) as error:
+        raise UserError(f"{path} is not a generator exported by this project") from error
+    if _tensor_digest(tensors) != expected:
+        raise UserError(f"checkpoint {path} is damaged: its sha256 is not the recorded one")
+    return tensors, config, nimg
+
+
+def _digest_path(path: Path) -> Path:
+    return path.with_name(path.name + ".sha256")
+
+
+def _file_digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _tensor_digest(tensors: dict[str, Tensor]) -> str:
+    """sha256 over names and bytes, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(struct.pack("<I", len(name)) + name.encode())
+        digest.update(tensors[name].numpy().tobytes())
+    return digest.hexdigest()

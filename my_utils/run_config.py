@@ -1,0 +1,193 @@
+"""The configuration of a run: every choice that makes one training differ from another.
+
+`RUNS` lists the published runs, each naming only its difference from run 29. The same dataclass
+makes the command-line flags, travels inside every checkpoint, and is compared on resume.
+"""
+
+import argparse
+import dataclasses
+import typing
+from dataclasses import dataclass
+
+from constants import CONDITION_KINDS
+from my_utils.errors import UserError
+
+GROUPS = ("architecture", "training", "runtime")
+
+
+def option(default: object, group: str, text: str) -> typing.Any:
+    """Declare a field with its group (what may change on resume) and its help text."""
+    return dataclasses.field(default=default, metadata={"group": group, "help": text})
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """All choices of a run; the defaults are run 29, the published full model.
+
+    Fields tagged `architecture` must agree to load weights, `training` ones to resume a run,
+    `runtime` ones may change at any time.
+    """
+
+    run_id: int = option(29, "architecture", "published run this configuration started from")
+    demo: bool = option(False, "architecture", "the embedded procedural head instead of FLAME")
+    condition: str = option(
+        "render+normal", "architecture", "what the networks see: " + ", ".join(CONDITION_KINDS)
+    )
+    resolution: int = option(256, "architecture", "image size in pixels, a power of two")
+    render_size: int = option(256, "architecture", "size of the renderings in pixels")
+    z_dim: int = option(512, "architecture", "length of the style vector z")
+    w_dim: int = option(512, "architecture", "length of the mapped style vector w")
+    mapping_layers: int = option(8, "architecture", "layers of the mapping network")
+    channel_base: int = option(32768, "architecture", "channels at r pixels: base / r, up to max")
+    channel_max: int = option(512, "architecture", "largest channel count")
+
+    batch: int = option(16, "training", "images per step, over all devices")
+    learning_rate: float = option(0.002, "training", "Adam step size before lazy scaling")
+    r1_gamma: float = option(10.0, "training", "weight of the R1 gradient penalty")
+    r1_interval: int = option(16, "training", "apply R1 every so many steps")
+    r1_lazy_gain: bool = option(
+        False, "training", "multiply R1 by its interval (StyleGAN2); published GIF did not"
+    )
+    texture_weight: float = option(
+        1.0, "training", "weight of the texture-consistency loss; 0 turns it off"
+    )
+    texture_interval: int = option(
+        1, "training", "apply the texture loss every so many steps, times as strongly"
+    )
+    fresh_styles: bool = option(
+        False, "training", "a new style per sample; otherwise every training image keeps its own"
+    )
+    ema_half_life_kimg: float = option(5.0, "training", "half-life of the averaged generator")
+    ema_from_generator: bool = option(
+        False, "training", "start the average at the generator; published GIF drew it at random"
+    )
+    seed: int = option(0, "training", "seed of weights, order, styles and losses")
+
+    total_kimg: float = option(48000.0, "runtime", "train until so many thousand images were seen")
+    tick_kimg: float = option(1.0, "runtime", "status line and statistics every so many kimg")
+    sample_kimg: float = option(16.0, "runtime", "sample grid every so many kimg")
+    checkpoint_kimg: float = option(64.0, "runtime", "checkpoint every so many kimg")
+    keep_checkpoints: int = option(3, "runtime", "training states to keep (the newest ones)")
+    workers: int = option(2, "runtime", "data-loading processes; 0 loads in the training process")
+
+    def validate(self) -> "RunConfig":
+        """Return self, or raise UserError naming the field that cannot work."""
+        for name in ("resolution", "render_size"):
+            value = getattr(self, name)
+            if value < 16 or value > 1024 or value & (value - 1):
+                raise UserError(f"--{name} {value} must be a power of two from 16 to 1024")
+        if self.render_size < self.resolution:
+            raise UserError(
+                f"--render_size {self.render_size} is smaller than --resolution {self.resolution}:"
+                " renderings are only ever shrunk, so pass a render_size at least as large"
+            )
+        if self.condition not in CONDITION_KINDS:
+            raise UserError(
+                f"--condition {self.condition!r} is unknown: choose {', '.join(CONDITION_KINDS)}"
+            )
+        if self.texture_weight and self.condition == "vector":
+            raise UserError("--texture_weight needs renderings: pass 0 with --condition vector")
+        if self.texture_weight and self.batch < 3:
+            raise UserError(f"--batch {self.batch} is too small for the texture loss: pass 3 or more")
+        positive = (
+            "batch z_dim w_dim mapping_layers channel_base channel_max learning_rate r1_interval"
+            " texture_interval ema_half_life_kimg tick_kimg sample_kimg checkpoint_kimg"
+            " keep_checkpoints total_kimg"
+        ).split()
+        for name in positive:
+            if not getattr(self, name) > 0:
+                raise UserError(f"--{name} {getattr(self, name)} must be greater than zero")
+        for name in ("r1_gamma", "texture_weight", "workers"):
+            if not getattr(self, name) >= 0:
+                raise UserError(f"--{name} {getattr(self, name)} must not be negative")
+        return self
+
+    def to_dict(self) -> dict:
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_dict(values: dict) -> "RunConfig":
+        """Rebuild a configuration from a checkpoint; unknown or missing names are an error."""
+        known = {field.name for field in dataclasses.fields(RunConfig)}
+        if values.keys() != known:
+            odd = sorted(values.keys() ^ known)
+            raise UserError(f"the checkpoint's configuration does not fit this version: {odd}")
+        return RunConfig(**values)
+
+    def differences(self, other: "RunConfig", *groups: str) -> list[tuple[str, object, object]]:
+        """Fields of the given groups that differ: (name, value here, value there)."""
+        return [
+            (field.name, getattr(self, field.name), getattr(other, field.name))
+            for field in dataclasses.fields(self)
+            if field.metadata["group"] in groups
+            and getattr(self, field.name) != getattr(other, field.name)
+        ]
+
+
+_FULL = RunConfig()
+# The recipe put right; the published one is kept in runs 3, 7, 8, 24 and 29 for comparison.
+_MENDED = dict(r1_lazy_gain=True, fresh_styles=True, ema_from_generator=True)
+RUNS = {
+    0: dataclasses.replace(_FULL, run_id=0, **_MENDED),
+    3: dataclasses.replace(_FULL, run_id=3, condition="normal"),
+    7: dataclasses.replace(_FULL, run_id=7, condition="render"),
+    8: dataclasses.replace(_FULL, run_id=8, texture_weight=0.0),
+    24: dataclasses.replace(_FULL, run_id=24, condition="vector", texture_weight=0.0),
+    29: _FULL,
+}
+
+# What `--demo` changes in any run: a network and a schedule for two CPU cores.
+DEMO = dict(
+    demo=True,
+    resolution=64,
+    render_size=64,
+    z_dim=64,
+    w_dim=64,
+    mapping_layers=4,
+    channel_base=1024,
+    channel_max=64,
+    batch=8,
+    texture_interval=4,
+    ema_half_life_kimg=1.0,
+    total_kimg=16.0,
+    tick_kimg=1.0,
+    sample_kimg=4.0,
+    checkpoint_kimg=4.0,
+    workers=0,
+)
+
+
+def run_config(run_id: int, *, demo: bool = False) -> RunConfig:
+    """The configuration of a published run, made small with `demo`."""
+    if run_id not in RUNS:
+        raise UserError(f"run id {run_id} is unknown: choose one of {', '.join(map(str, RUNS))}")
+    return dataclasses.replace(RUNS[run_id], **DEMO) if demo else RUNS[run_id]
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """One flag per field, grouped; a flag not given leaves the run's own value."""
+    for group in GROUPS:
+        options = parser.add_argument_group(f"{group} (overrides of the run)")
+        for field in dataclasses.fields(RunConfig):
+            if field.metadata["group"] != group or field.name in ("run_id", "demo"):
+                continue
+            text = f"{field.metadata['help']} (run 29: {field.default})"
+            kind = field.type
+            keywords: dict = {"type": kind, "metavar": kind.__name__.upper()}
+            if kind is bool:
+                keywords = {"action": argparse.BooleanOptionalAction}
+            options.add_argument(
+                f"--{field.name}", default=None, help=text.replace("%", "%%"), **keywords
+            )
+
+
+def config_from_args(args: argparse.Namespace) -> RunConfig:
+    """The run named by `--run_id` and `--demo`, with the given flags applied and checked."""
+    base = run_config(args.run_id, demo=args.demo)
+    names = [field.name for field in dataclasses.fields(RunConfig)]
+    given = {
+        name: getattr(args, name)
+        for name in names
+        if name not in ("run_id", "demo") and getattr(args, name, None) is not None
+    }
+    return dataclasses.replace(base, **given).validate()

@@ -1,0 +1,320 @@
+"""The training of GIF, straight down: build, restore, then alternate the two networks.
+
+A step sees one batch of photographs with the renderings of the same faces. The discriminator
+learns to tell photographs from generated faces under that condition; the generator learns to
+fool it while keeping the skin of one face the same in every pose (GIF, section 3).
+"""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from model.condition import ParameterNormalization, build_condition, shrink
+from model.flame import FlameParams
+from model.generator import seeded_z
+from model.losses import (
+    discriminator_logistic_loss,
+    generator_nonsaturating_loss,
+    r1_penalty,
+    sample_texture_pairs,
+    texture_consistency_loss,
+)
+from model.renderer import FaceRenderer
+from model.texture_sampler import TextureSampler
+from my_utils.assets import Resources
+from my_utils.checkpoint import (
+    CheckpointStore,
+    build_discriminator,
+    build_generator,
+    kimg_name,
+    load_weights,
+    save_generator,
+)
+from my_utils.dataset import FaceDataset, InfiniteSampler
+from my_utils.ema import ema_decay, update_ema
+from my_utils.errors import UserError
+from my_utils.face_sampling import interpolate_neighbours
+from my_utils.image_io import image_grid, save_picture
+from my_utils.metrics_log import MetricsLog
+from my_utils.parallel import Processes
+from my_utils.run_config import RunConfig
+from my_utils.run_dir import RunDir
+from my_utils.runtime import StopRequest, seeded, step_generator
+from my_utils.synthesis import FaceSynthesizer
+
+# Published: both step sizes are scaled for lazy regularisation, the generator's as if it had one.
+LAZY_RATIO_GENERATOR = 4 / 5
+GRID_FACES = 8
+
+
+@dataclass(frozen=True)
+class TextureLoss:
+    """The texture-consistency loss over live renderings of interpolated faces (GIF, sec. 3.3)."""
+
+    config: RunConfig
+    renderer: FaceRenderer
+    sampler: TextureSampler
+    face_mask: Tensor  # [1, 1, 256, 256] in [0, 1]
+
+    def __call__(self, generator: nn.Module, params: FlameParams, random: torch.Generator) -> Tensor:
+        """Generate faces between the rows of `params` in one style, and compare their skins.
+
+        N rows give N - 1 faces and as many random pairs of them.
+        """
+        params = interpolate_neighbours(params, torch.rand((), generator=random).item())
+        with torch.no_grad():
+            rendering = self.renderer(params)
+            vertices = self.renderer.flame(params)
+        condition = build_condition(
+            self.config.condition,
+            render=shrink(rendering.image, self.config.resolution),
+            normal_map=shrink(rendering.normal_map, self.config.resolution),
+        )
+        style = torch.randn((1, self.config.z_dim), generator=random).to(condition)
+        image = generator(style.expand(len(params), -1), condition)
+        sample = self.sampler(image, vertices, params.camera)
+        pairs = sample_texture_pairs(len(params), generator=random)
+        return texture_consistency_loss(sample.texture, sample.visibility, self.face_mask, pairs)
+
+
+def training_loop(
+    config: RunConfig,
+    resources: Resources,
+    dataset: FaceDataset,
+    run: RunDir,
+    state: dict | None,  # training state to continue from
+    *,
+    processes: Processes,
+    stop: StopRequest,
+) -> None:
+    """Train until `config.total_kimg` images were seen or a stop is requested.
+
+    Raises:
+        UserError: A loss or gradient is not finite; nothing was updated by that step.
+    """
+    device = processes.device
+    batch = processes.share_of(config.batch)
+
+    # Networks, optimizers, and what the losses and pictures need.
+    with seeded(config.seed):
+        generator = build_generator(config).to(device, memory_format=torch.channels_last)
+        discriminator = build_discriminator(config).to(device, memory_format=torch.channels_last)
+        generator_ema = build_generator(config).to(device, memory_format=torch.channels_last)
+    if config.ema_from_generator:
+        generator_ema.load_state_dict(generator.state_dict())
+    generator_ema.eval().requires_grad_(False)
+    if config.condition == "vector":
+        for network in (generator, discriminator, generator_ema):
+            set_parameter_statistics(network, *dataset.parameter_statistics())
+    optimizer_g = lazy_adam(generator, config.learning_rate, LAZY_RATIO_GENERATOR)
+    optimizer_d = lazy_adam(
+        discriminator, config.learning_rate, config.r1_interval / (config.r1_interval + 1)
+    )
+    renderer = resources.face_renderer(config.render_size).to(device)
+    texture_loss = None
+    if config.texture_weight:
+        face_mask = torch.from_numpy(resources.face_mask).to(device)
+        sampler = resources.texture_sampler().to(device)
+        texture_loss = TextureLoss(config, renderer, sampler, face_mask)
+    synthesizer = FaceSynthesizer(generator_ema, renderer, config, resources)
+
+    # Restore.
+    nimg = 0
+    parts = {
+        "generator": generator,
+        "discriminator": discriminator,
+        "generator_ema": generator_ema,
+        "optimizer_g": optimizer_g,
+        "optimizer_d": optimizer_d,
+    }
+    if state is not None:
+        nimg = state["nimg"]
+        for name in ("generator", "discriminator", "generator_ema"):
+            load_weights(parts[name], state[name], "the training state")
+        for name in ("optimizer_g", "optimizer_d"):
+            parts[name].load_state_dict(state[name])
+
+    store = CheckpointStore(run.checkpoints)
+    log = MetricsLog(run.checkpoints, nimg=nimg) if processes.is_first else None
+    sampler = InfiniteSampler(
+        len(dataset),
+        seed=config.seed,
+        start=nimg,
+        rank=processes.rank,
+        world_size=processes.world_size,
+    )
+    loader = DataLoader(
+        dataset,
+        batch_size=batch,
+        sampler=sampler,
+        num_workers=config.workers,
+        pin_memory=device.type == "cuda",
+    )
+    total = round(config.total_kimg * 1000)
+    decay = ema_decay(config.batch, config.ema_half_life_kimg)
+    call_generator, call_discriminator = processes.wrap(generator), processes.wrap(discriminator)
+    progress = tqdm(
+        total=total, initial=nimg, unit="img", disable=not processes.is_first, mininterval=1.0
+    )
+    tick_start, tick_nimg = time.perf_counter(), nimg
+
+    for sample in loader:
+        image = sample.image.to(device).contiguous(memory_format=torch.channels_last)
+        condition = sample.condition.to(device)
+        params = FlameParams.from_vector(sample.params.to(device))
+        random = step_generator(config.seed, processes.rank, nimg)
+        if config.fresh_styles:
+            z = torch.randn((batch, config.z_dim), generator=random).to(device)
+        else:
+            z = seeded_z(sample.index, config.z_dim).to(device)
+        step = nimg // config.batch
+        losses: dict[str, Tensor] = {}
+
+        # Discriminator: logistic loss on photographs and generated faces, and lazily R1.
+        set_trainable(discriminator, True)
+        set_trainable(generator, False)
+        optimizer_d.zero_grad(set_to_none=True)
+        with_r1 = config.r1_gamma > 0 and (step + 1) % config.r1_interval == 0
+        image.requires_grad_(with_r1)
+        real_logits = call_discriminator(image, condition)
+        with torch.no_grad():
+            fake = call_generator(z, condition)
+        fake_logits = call_discriminator(fake, condition)
+        losses["D"] = discriminator_logistic_loss(real_logits, fake_logits)
+        loss = losses["D"]
+        if with_r1:
+            losses["r1"] = r1_penalty(real_logits, image).mean()
+            gain = config.r1_interval if config.r1_lazy_gain else 1
+            loss = loss + gain * config.r1_gamma / 2 * losses["r1"]
+        loss.backward()
+        image.requires_grad_(False)
+        update(discriminator, optimizer_d, losses, processes, nimg)
+
+        # Generator: fool the discriminator, and keep each face's skin.
+        set_trainable(discriminator, False)
+        set_trainable(generator, True)
+        optimizer_g.zero_grad(set_to_none=True)
+        losses["G"] = generator_nonsaturating_loss(
+            call_discriminator(call_generator(z, condition), condition)
+        )
+        losses["G"].backward()
+        if texture_loss is not None and step % config.texture_interval == 0:
+            losses["texture"] = texture_loss(call_generator, params, random)
+            (config.texture_weight * config.texture_interval * losses["texture"]).backward()
+        update(generator, optimizer_g, losses, processes, nimg)
+        update_ema(generator_ema, generator, decay=decay)
+
+        # Once in a while: numbers, pictures, checkpoints.
+        nimg += config.batch
+        progress.update(config.batch)
+        if log is not None:
+            for name, value in losses.items():
+                log.report(f"loss/{name}", value)
+        stopping = processes.any(stop.signal is not None)
+        finished = nimg >= total or stopping
+        if log is not None and (passed(config.tick_kimg, nimg, config.batch) or finished):
+            seconds = time.perf_counter() - tick_start
+            row = log.tick(nimg, sec_per_kimg=seconds / (nimg - tick_nimg) * 1000)
+            tick_start, tick_nimg = time.perf_counter(), nimg
+            progress.write(status_line(row))
+        if log is not None and (passed(config.sample_kimg, nimg, config.batch) or finished):
+            picture = sample_grid(synthesizer, dataset)
+            save_picture(run.samples / f"samples-{kimg_name(nimg)}.png", picture)
+            log.picture("samples", np.asarray(picture), nimg)
+        if log is not None and (passed(config.checkpoint_kimg, nimg, config.batch) or finished):
+            now = {name: part.state_dict() for name, part in parts.items()}
+            now |= {"nimg": nimg, "config": config.to_dict()}
+            store.save(now, nimg=nimg, keep=config.keep_checkpoints)
+            path = run.checkpoints / f"generator-{kimg_name(nimg)}.safetensors"
+            save_generator(path, generator_ema, config, nimg=nimg)
+        if finished:
+            break
+
+    progress.close()
+    if log is not None:
+        log.close()
+
+
+def lazy_adam(network: nn.Module, learning_rate: float, ratio: float) -> torch.optim.Adam:
+    """Adam with StyleGAN2's correction for a lazy regulariser: step and memory shrink by ratio."""
+    return torch.optim.Adam(
+        network.parameters(), lr=learning_rate * ratio, betas=(0.0, 0.99**ratio)
+    )
+
+
+def set_parameter_statistics(network: nn.Module, mean: Tensor, std: Tensor) -> None:
+    """Tell every normalisation of the parameter vector what the data set looks like."""
+    for module in network.modules():
+        if isinstance(module, ParameterNormalization):
+            module.set_statistics(mean, std)
+
+
+def set_trainable(network: nn.Module, trainable: bool) -> None:
+    for parameter in network.parameters():
+        parameter.requires_grad_(trainable)
+
+
+def update(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    losses: dict[str, Tensor],
+    processes: Processes,
+    nimg: int,
+) -> None:
+    """Average the gradients over processes and step, unless something is not finite."""
+    processes.average_gradients(network)
+    gradients = [p.grad for p in network.parameters() if p.grad is not None]
+    norm = nn.utils.get_total_norm(gradients)
+    if not torch.isfinite(norm):
+        values = ", ".join(f"{name} {value.item():.4g}" for name, value in losses.items())
+        raise UserError(
+            f"training stopped before an update at image {nimg}: the gradient of "
+            f"{type(network).__name__} is not finite (losses: {values}); "
+            "repeat the command to continue from the newest checkpoint, perhaps with a smaller "
+            "--learning_rate"
+        )
+    optimizer.step()
+
+
+def passed(interval_kimg: float, nimg: int, batch: int) -> bool:
+    """Whether the step that ended at `nimg` images passed a multiple of the interval."""
+    interval = interval_kimg * 1000
+    return nimg // interval > (nimg - batch) // interval
+
+
+def status_line(row: dict[str, float]) -> str:
+    losses = "  ".join(
+        f"{name.removeprefix('loss/')} {value:.3f}"
+        for name, value in row.items()
+        if name.startswith("loss/")
+    )
+    return f"kimg {row['nimg'] / 1000:.1f}  sec/kimg {row['sec_per_kimg']:.1f}  {losses}"
+
+
+def sample_grid(synthesizer: FaceSynthesizer, dataset: FaceDataset) -> Image.Image:
+    """The first faces of the data set: photograph, what the network sees, two styles."""
+    samples = [dataset[position] for position in range(min(GRID_FACES, len(dataset)))]
+    params = FlameParams.from_vector(torch.stack([sample.params for sample in samples]))
+    styles = [
+        synthesizer(params, [seed + offset for seed in range(len(samples))])
+        for offset in (0, len(samples))
+    ]
+    size = synthesizer.config.resolution
+    rows = {
+        "photograph": torch.stack([sample.image for sample in samples]),
+        "rendering": shrink(styles[0].render, size),
+        "normal map": shrink(styles[0].normal_map, size),
+        "style 1": styles[0].image,
+        "style 2": styles[1].image,
+    }
+    return image_grid(
+        torch.cat([images.cpu() for images in rows.values()]),
+        columns=len(samples),
+        row_labels=list(rows),
+    )

@@ -1,0 +1,36 @@
+import json
+
+import torch
+
+from my_utils.metrics_log import MetricsLog
+
+
+def rows(folder):
+    return [json.loads(line) for line in (folder / "stats.jsonl").read_text().splitlines()]
+
+
+def test_a_tick_averages_what_was_reported(tmp_path):
+    log = MetricsLog(tmp_path, nimg=0)
+    log.report("loss/D", torch.tensor(1.0))
+    log.report("loss/D", torch.tensor(2.0))
+    log.report("loss/r1", torch.tensor(5.0))
+    assert log.tick(8, sec_per_kimg=3.0) == {
+        "nimg": 8,
+        "loss/D": 1.5,
+        "loss/r1": 5.0,
+        "sec_per_kimg": 3.0,
+    }
+    log.report("loss/D", torch.tensor(4.0))
+    log.tick(16)
+    log.close()
+    assert [row["loss/D"] for row in rows(tmp_path)] == [1.5, 4.0]
+    assert list((tmp_path / "tensorboard").iterdir())
+
+
+def test_resuming_drops_later_rows_and_a_half_written_line(tmp_path):
+    lines = [json.dumps({"nimg": nimg}) for nimg in (8, 16, 24)]
+    (tmp_path / "stats.jsonl").write_text("\n".join([*lines, '{"nimg": 3']))
+    log = MetricsLog(tmp_path, nimg=16)
+    log.tick(24)
+    log.close()
+    assert [row["nimg"] for row in rows(tmp_path)] == [8, 16, 24]

@@ -1,0 +1,107 @@
+"""Train GIF on photographs paired with FLAME parameters.
+
+    python train.py --run_id 29 --demo      # the embedded default, minutes on two CPU cores
+    python train.py --run_id 29             # the full model, on the data in $GIF_RESOURCES
+    torchrun --nproc_per_node=8 train.py --run_id 29
+
+Runs: 0 full model with the mended recipe, 29 full model as published, 3 normal maps only,
+7 textured renderings only, 8 without the texture loss, 24 parameter vector, no renderings.
+Repeating the command continues the run from its newest checkpoint.
+"""
+
+import argparse
+import contextlib
+import signal
+
+from my_utils.cli import add_resource_options, resource_folder, run_script, script_parser
+from my_utils.run_config import RunConfig, add_config_options, config_from_args
+
+
+def parse_args() -> argparse.Namespace:
+    parser = script_parser(__doc__)
+    parser.add_argument("--run_id", type=int, default=0, help="which run to train (default: 0)")
+    parser.add_argument("--ckpt", metavar="FILE", help="continue from this training state (.pt)")
+    parser.add_argument("--dry_run", action="store_true", help="show what would happen, and stop")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda:0 ... (auto)")
+    add_resource_options(parser)
+    add_config_options(parser)
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = parse_args()
+    config = config_from_args(args)
+
+    from my_utils.assets import Resources
+    from my_utils.dataset import FaceDataset
+    from my_utils.parallel import start_processes
+    from my_utils.run_dir import RunDir
+    from my_utils.runtime import StopRequest
+    from my_utils.training_loop import training_loop
+
+    resources = Resources(resource_folder(args))
+    dataset = FaceDataset(resources, config)
+    run = RunDir(resources.paths.output_root, config.run_id)
+    processes = start_processes(args.device)
+    if processes.is_first:
+        describe(config, len(dataset), run)
+    if args.dry_run:
+        return 0
+    with run if processes.is_first else contextlib.nullcontext(), StopRequest() as stop:
+        state = state_to_continue(args.ckpt, run, config)
+        if state is not None and state["nimg"] >= config.total_kimg * 1000:
+            print(f"run {config.run_id} is complete: {state['nimg']} images were seen")
+            return 0
+        if processes.is_first:
+            run.write_provenance(config.to_dict())
+        training_loop(config, resources, dataset, run, state, processes=processes, stop=stop)
+    processes.close()
+    if stop.signal is not None:
+        print(f"stopped by {signal.Signals(stop.signal).name}; repeat the command to continue")
+        return 128 + stop.signal
+    return 0
+
+
+def describe(config: RunConfig, faces: int, run) -> None:
+    """Print what will be trained, on what, and what it will write where."""
+    from my_utils.checkpoint import build_discriminator, build_generator
+
+    for name, value in config.to_dict().items():
+        print(f"  {name:20} {value}")
+    counts = [
+        sum(parameter.numel() for parameter in build(config).parameters())
+        for build in (build_generator, build_discriminator)
+    ]
+    # A training state holds G, its average and Adam's two moments of G and D; float32.
+    state_mb = (4 * counts[0] + 3 * counts[1]) * 4 / 1e6
+    exports = config.total_kimg / config.checkpoint_kimg * counts[0] * 4 / 1e6
+    print(f"data: {faces} faces")
+    print(f"networks: generator {counts[0]:,} parameters, discriminator {counts[1]:,}")
+    print(f"writes {run.checkpoints} and {run.samples}")
+    print(
+        f"disk: {config.keep_checkpoints} training states of {state_mb:,.0f} MB, "
+        f"and {exports:,.0f} MB of exported generators by the end"
+    )
+
+
+def state_to_continue(ckpt: str | None, run, config: RunConfig) -> dict | None:
+    """The training state that `--ckpt` names, or the run's newest one, if it fits `config`."""
+    from my_utils.checkpoint import CheckpointStore, load_training_state
+    from my_utils.errors import UserError
+
+    state = load_training_state(ckpt) if ckpt else CheckpointStore(run.checkpoints).load_newest()
+    if state is None:
+        return None
+    rows = RunConfig.from_dict(state["config"]).differences(config, "architecture", "training")
+    if rows:
+        table = "".join(f"\n  {name}: {then} -> {now}" for name, then, now in rows)
+        raise UserError(
+            f"the checkpoint of run {state['config']['run_id']} was trained with other choices "
+            f"(checkpoint -> now); repeat them, or train into another --resources folder:{table}"
+        )
+    print(f"continuing after {state['nimg']} images")
+    return state
+
+
+if __name__ == "__main__":
+    run_script(main)

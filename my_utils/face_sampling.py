@@ -1,0 +1,100 @@
+"""Which faces to draw: FlameParams made from explicit seeds and from faces of the data set."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model.camera import fit_camera_to_eyes
+from model.flame import FLAME, FlameParams
+from my_utils.errors import UserError
+
+PAIR_OFFSET = 2000  # published distance between the two faces of a pair in the data set
+# Order in which the paper's Figure 3 hands one face's factors over to another.
+FIGURE3_FACTORS = ("shape", "expression", "pose", "texture", "lighting")
+
+
+def random_params(
+    seeds: Sequence[int],
+    scenes: FlameParams,  # faces that lend their lighting, one drawn per seed
+    *,
+    components: int = 3,
+    yaw_degrees: float = 22.5,
+    jaw_degrees: float = 15.0,
+) -> FlameParams:
+    """Random people: the published sampling protocol (gif_spec F.3), one random stream per seed.
+
+    The first `components` shape and expression coefficients and all texture coefficients are
+    N(0, 1), yaw is uniform in +-`yaw_degrees`, the jaw opens by 0 to `jaw_degrees`. The camera is
+    the one of the drawn scene; `center_eyes` replaces it.
+
+    Returns:
+        len(seeds) rows; row k depends on seeds[k] alone.
+    """
+    rows = []
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        row = scenes[[int(rng.integers(len(scenes)))]]
+        shape, expression = torch.zeros_like(row.shape), torch.zeros_like(row.expression)
+        shape[0, :components] = torch.from_numpy(rng.standard_normal(components))
+        expression[0, :components] = torch.from_numpy(rng.standard_normal(components))
+        pose = torch.zeros_like(row.pose)
+        pose[0, 1] = np.deg2rad(rng.uniform(-yaw_degrees, yaw_degrees))
+        pose[0, 3] = np.deg2rad(rng.uniform(0, jaw_degrees))
+        texture = torch.from_numpy(rng.standard_normal(row.texture.shape)).to(row.texture)
+        rows.append(row.replace(shape=shape, expression=expression, pose=pose, texture=texture))
+    return FlameParams.cat(rows)
+
+
+def center_eyes(params: FlameParams, flame: FLAME) -> FlameParams:
+    """The same faces seen by the camera that puts both eyes where FFHQ crops show them."""
+    return params.replace(camera=fit_camera_to_eyes(flame(params)))
+
+
+def pick_pairs(pairs: Sequence[int], faces: FlameParams) -> tuple[FlameParams, FlameParams]:
+    """Face A and face B of each pair: rows b and 2000 + b as published, less far in small sets."""
+    offset = min(PAIR_OFFSET, len(faces) // 2)
+    outside = [pair for pair in pairs if pair + offset >= len(faces)]
+    if outside:
+        raise UserError(
+            f"--pairs {outside[0]} is too large: {len(faces)} faces give {len(faces) - offset} pairs"
+        )
+    return faces[list(pairs)], faces[[pair + offset for pair in pairs]]
+
+
+def swap_factors(
+    source: FlameParams,  # N rows
+    target: FlameParams,  # N rows
+    flame: FLAME,
+    *,
+    factors: Sequence[str] = FIGURE3_FACTORS,
+) -> list[FlameParams]:
+    """Hand the factors of `target` over to `source` one after the other (GIF, Figure 3).
+
+    Returns:
+        len(factors) + 1 entries: `source` itself, then one more factor replaced in each. The last
+        one is `target` with its own camera when every factor was handed over; the ones between
+        are seen by the eye-centred camera, as published.
+    """
+    steps, current = [source], source
+    for factor in factors:
+        current = current.replace(**{factor: getattr(target, factor)})
+        steps.append(center_eyes(current, flame))
+    if set(factors) == set(FIGURE3_FACTORS):
+        steps[-1] = target
+    return steps
+
+
+def interpolate_neighbours(params: FlameParams, t: float | Tensor) -> FlameParams:
+    """Rows between neighbours of a batch, all in the first row's skin and light (GIF, sec. 3.3).
+
+    Geometry, that is shape, expression, pose and camera, is `t` of the way from row k to row
+    k + 1; N rows give N - 1.
+    """
+    between = params[:-1].lerp(params[1:], t)
+    count = len(between)
+    return between.replace(
+        texture=params.texture[:1].expand(count, -1),
+        lighting=params.lighting[:1].expand(count, -1, -1),
+    )

@@ -1,0 +1,37 @@
+"""`params.npz`: the faces of a figure with their style seeds, to draw them again or edit them."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from model.flame import FlameParams
+from my_utils.atomic_file import atomic_path
+from my_utils.errors import UserError
+
+FIELDS = tuple(field.name for field in dataclasses.fields(FlameParams))
+
+
+def save_params(path: Path, params: FlameParams, seeds: list[int]) -> None:
+    """Write N faces, one array per factor, and their N style seeds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays = {name: getattr(params, name).cpu().numpy() for name in FIELDS}
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, seeds=np.asarray(seeds, np.int64), **arrays)
+
+
+def load_params(path: Path) -> tuple[FlameParams, list[int]]:
+    """Read what `save_params` wrote; UserError names what is missing or misshapen."""
+    try:
+        with np.load(path) as file:
+            arrays = {name: torch.from_numpy(file[name]).float() for name in FIELDS}
+            seeds = file["seeds"].astype(np.int64).tolist()
+        params = FlameParams(**arrays)
+    except FileNotFoundError:
+        raise UserError(f"--params {path} does not exist") from None
+    except Exception as error:  # NumPy and zipfile raise a dozen types for files they cannot read
+        raise UserError(f"--params {path} is not a params.npz of this project: {error}") from error
+    if len(seeds) != len(params):
+        raise UserError(f"--params {path} holds {len(params)} faces but {len(seeds)} seeds")
+    return params, seeds

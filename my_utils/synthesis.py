@@ -1,0 +1,131 @@
+"""From parameters and styles to faces: the one path that grids, plots, measures and studies use."""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from constants import demo_root, resources_root
+from model.condition import build_condition, shrink
+from model.flame import FlameParams
+from model.generator import Generator, seeded_z
+from model.renderer import FaceRenderer
+from my_utils.assets import Resources
+from my_utils.checkpoint import load_generator
+from my_utils.cli import choose_checkpoint
+from my_utils.demo import write_head_files
+from my_utils.run_config import RunConfig
+from my_utils.runtime import select_device
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Generated photographs and the renderings they were conditioned on."""
+
+    image: Tensor  # [N, 3, R, R] in [-1, 1]
+    render: Tensor  # [N, 3, S, S] in [-1, 1], textured rendering
+    normal_map: Tensor  # [N, 3, S, S] in [-1, 1]
+    mask: Tensor  # [N, 1, S, S] in {0, 1}, where the mesh is
+    params: FlameParams  # N rows
+
+
+class FaceSynthesizer:
+    """Draws faces for FlameParams with one generator and the head model it was trained on."""
+
+    def __init__(
+        self,
+        generator: Generator,
+        renderer: FaceRenderer,
+        config: RunConfig,
+        resources: Resources,
+    ) -> None:
+        self.generator = generator
+        self.renderer = renderer
+        self.config = config
+        self.resources = resources
+
+    @staticmethod
+    def from_checkpoint(
+        path: Path, *, resources: Path | None = None, device: str | torch.device = "cpu"
+    ) -> "FaceSynthesizer":
+        """Load a generator and the head model its configuration names.
+
+        Args:
+            path: An exported generator or a training state.
+            resources: Folder of the head model; by default the demo's for a generator of the
+                demo (written there first when missing), else the resources root.
+        """
+        loaded = load_generator(path)
+        config = loaded.config
+        folder = Resources(resources or (demo_root if config.demo else resources_root))
+        if config.demo:
+            write_head_files(folder.paths.root)
+        renderer = folder.face_renderer(config.render_size)
+        return FaceSynthesizer(loaded.generator.to(device), renderer.to(device), config, folder)
+
+    @staticmethod
+    def from_args(args: argparse.Namespace) -> "FaceSynthesizer":
+        """The synthesizer that the options of `cli.add_synthesis_options` describe."""
+        return FaceSynthesizer.from_checkpoint(
+            choose_checkpoint(args), resources=args.resources, device=select_device(args.device)
+        )
+
+    @property
+    def device(self) -> torch.device:
+        return self.generator.mapping.mean_w.device
+
+    def dataset_params(self) -> FlameParams:
+        """The faces of the data set, on the CPU."""
+        return FlameParams.from_vector(torch.from_numpy(self.resources.parameters.vectors))
+
+    def outdir(self, chosen: Path | None, name: str) -> Path:
+        """Where a script's pictures go: the folder chosen, or `name` below the run's samples."""
+        samples = self.resources.paths.output_root / "sample" / str(self.config.run_id)
+        return chosen or samples / name
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        params: FlameParams,  # N rows
+        seeds: Sequence[int] | None = None,  # N style seeds
+        *,
+        z: Tensor | None = None,  # [N, z_dim], instead of seeds
+        truncation_psi: float = 1.0,
+    ) -> Faces:
+        """Render and generate one batch. The style of a seed is the same in any batch."""
+        if (seeds is None) == (z is None):
+            raise ValueError("give the styles either as seeds or as z")
+        if z is None:
+            z = seeded_z(seeds, self.config.z_dim)
+        params = params.to(self.device)
+        rendering = self.renderer(params)
+        condition = build_condition(
+            self.config.condition,
+            render=shrink(rendering.image, self.config.resolution),
+            normal_map=shrink(rendering.normal_map, self.config.resolution),
+            params_vector=params.to_vector(),
+        )
+        image = self.generator(z.to(self.device), condition, truncation_psi=truncation_psi)
+        return Faces(
+            image=image.clamp(-1, 1),
+            render=rendering.image,
+            normal_map=rendering.normal_map,
+            mask=rendering.mask,
+            params=params,
+        )
+
+    def batches(
+        self,
+        params: FlameParams,  # N rows
+        seeds: Sequence[int],
+        *,
+        batch: int,
+        truncation_psi: float = 1.0,
+    ) -> Iterator[Faces]:
+        """The same, a few faces at a time."""
+        for start in range(0, len(params), batch):
+            rows = slice(start, start + batch)
+            yield self(params[rows], seeds[rows], truncation_psi=truncation_psi)

@@ -1,0 +1,69 @@
+"""Draw random people with a trained generator.
+
+    python plots/generate_random_samples.py --ckpt demo
+    python plots/generate_random_samples.py --run_id 29 --seeds 0-127
+
+Writes images/<seed>.png (generated), conditions/render<seed>.png and conditions/normal<seed>.png
+(what the generator was shown), params.npz (to draw the same faces again with --params) and
+grid.png. A seed decides the face, its lighting and its style, and always gives the same picture.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from my_utils.cli import add_synthesis_options, parse_seeds, run_script, script_parser
+
+GRID_COLUMNS = 8
+
+
+def parse_args() -> argparse.Namespace:
+    parser = script_parser(__doc__)
+    add_synthesis_options(parser, outdir="output_files/sample/<run>/random_samples")
+    parser.add_argument("--seeds", default="0-15", help="faces to draw, e.g. 0-15,42 (0-15)")
+    parser.add_argument("--params", type=Path, metavar="FILE", help="faces of an earlier params.npz")
+    parser.add_argument("--yaw_range", type=float, default=22.5, help="largest yaw, degrees (22.5)")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    seeds = parse_seeds(args.seeds)
+
+    import torch
+    from tqdm import tqdm
+
+    from my_utils.face_sampling import center_eyes, random_params
+    from my_utils.image_io import save_grid, save_image
+    from my_utils.params_file import load_params, save_params
+    from my_utils.synthesis import FaceSynthesizer
+
+    synthesizer = FaceSynthesizer.from_args(args)
+    outdir = synthesizer.outdir(args.outdir, "random_samples")
+    if args.params:
+        params, seeds = load_params(args.params)
+    else:
+        params = random_params(seeds, synthesizer.dataset_params(), yaw_degrees=args.yaw_range)
+        params = center_eyes(params, synthesizer.renderer.flame)
+    save_params(outdir / "params.npz", params, seeds)
+
+    images = []
+    names = iter(seeds)
+    progress = tqdm(total=len(seeds), unit="face")
+    for faces in synthesizer.batches(params, seeds, batch=args.batch, truncation_psi=args.truncation):
+        for image, render, normal_map in zip(faces.image, faces.render, faces.normal_map):
+            seed = next(names)
+            save_image(outdir / "images" / f"{seed}.png", image)
+            save_image(outdir / "conditions" / f"render{seed}.png", render)
+            save_image(outdir / "conditions" / f"normal{seed}.png", normal_map)
+            progress.update()
+        images.append(faces.image.cpu())
+    progress.close()
+    save_grid(outdir / "grid.png", torch.cat(images), GRID_COLUMNS)
+    print(f"wrote {len(seeds)} faces, their conditions, params.npz and grid.png to {outdir}")
+
+
+if __name__ == "__main__":
+    run_script(main)

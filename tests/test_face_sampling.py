@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+import torch
+from recordings import open_head
+
+from constants import EYE_VERTICES
+from model.flame import FLAME, FlameParams
+from my_utils.errors import UserError
+from my_utils.face_sampling import (
+    center_eyes,
+    interpolate_neighbours,
+    pick_pairs,
+    random_params,
+    swap_factors,
+)
+
+
+class TwoEyes(torch.nn.Module):
+    """A head of which only the eyes exist, moved by the first shape coefficient."""
+
+    def forward(self, params):
+        vertices = torch.zeros(len(params), max(EYE_VERTICES) + 1, 3)
+        vertices[:, EYE_VERTICES[0], 0] = 0.03 + 0.001 * params.shape[:, 0]
+        vertices[:, EYE_VERTICES[1], 0] = -0.03
+        return vertices
+
+
+def some_faces(count, seed=0):
+    random = torch.Generator().manual_seed(seed)
+    return FlameParams.from_vector(torch.randn(count, 236, generator=random))
+
+
+def same(one, other):
+    return torch.equal(one.to_vector(), other.to_vector())
+
+
+def test_a_seed_gives_the_same_person_in_any_batch():
+    scenes = some_faces(5)
+    together = random_params([3, 8, 5], scenes)
+    assert same(together[1:2], random_params([8], scenes))
+    assert not same(together[0:1], together[1:2])
+
+
+def test_random_people_stay_in_the_published_ranges():
+    params = random_params(range(64), some_faces(5))
+    assert params.shape[:, 3:].abs().max() == 0
+    assert params.expression[:, 3:].abs().max() == 0
+    yaw, jaw = params.pose[:, 1], params.pose[:, 3]
+    assert yaw.abs().max() <= np.pi / 8 + 1e-6 and yaw.min() < -0.3 and yaw.max() > 0.3
+    assert jaw.min() >= 0 and jaw.max() <= np.pi / 12 + 1e-6
+    assert params.pose[:, [0, 2, 4, 5]].abs().max() == 0
+    assert 0.9 < params.texture.std() < 1.1
+
+
+def test_swapping_hands_over_one_factor_after_the_other():
+    first, second = some_faces(3, 1), some_faces(3, 2)
+    steps = swap_factors(first, second, TwoEyes())
+    assert len(steps) == 6
+    assert same(steps[0], first) and same(steps[-1], second)
+    for done, name in enumerate(["shape", "expression", "pose", "texture"], start=1):
+        assert torch.equal(getattr(steps[done], name), getattr(second, name))
+        assert torch.equal(getattr(steps[done - 1], name), getattr(first, name))
+        assert same(steps[done], center_eyes(steps[done], TwoEyes()))
+
+
+def test_swapping_agrees_with_the_published_rows(shared):
+    recorded = np.load(shared / "oracles" / "figure3.npz")
+    first, second = (FlameParams.from_vector(torch.from_numpy(recorded[name])) for name in "AB")
+    steps = swap_factors(first, second, FLAME(open_head(shared)))
+    for row, params in enumerate([first, *steps]):
+        torch.testing.assert_close(
+            params.to_vector(), torch.from_numpy(recorded["rows"][:, row]), rtol=1e-4, atol=1e-5
+        )
+
+
+def test_pairs_are_2000_apart_or_half_the_set():
+    few, many = some_faces(10), some_faces(4100)
+    first, second = pick_pairs([1, 4], few)
+    assert same(first, few[[1, 4]]) and same(second, few[[6, 9]])
+    assert same(pick_pairs([7], many)[1], many[[2007]])
+    with pytest.raises(UserError, match="10 faces give 5 pairs"):
+        pick_pairs([5], few)
+
+
+def test_interpolation_moves_geometry_and_keeps_skin_and_light():
+    params = some_faces(4)
+    between = interpolate_neighbours(params, 0.25)
+    assert len(between) == 3
+    for name in ("shape", "expression", "pose", "camera"):
+        values = getattr(params, name)
+        torch.testing.assert_close(getattr(between, name), 0.75 * values[:-1] + 0.25 * values[1:])
+    for name in ("texture", "lighting"):
+        values = getattr(params, name)
+        assert torch.equal(getattr(between, name), values[:1].expand_as(getattr(between, name)))

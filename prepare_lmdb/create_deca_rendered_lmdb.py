@@ -1,0 +1,64 @@
+"""Render every face of the FLAME parameter file into the LMDB that training is conditioned on.
+
+    python prepare_lmdb/create_deca_rendered_lmdb.py
+    python prepare_lmdb/create_deca_rendered_lmdb.py --resources GIF_resources --device cuda:0
+
+Each face becomes a textured rendering and a normal map. An interrupted run goes on when repeated.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from constants import RENDER_SIZE
+from my_utils.cli import add_resource_options, resource_folder, run_script, script_parser
+from my_utils.errors import UserError
+
+
+def main() -> None:
+    parser = script_parser(__doc__)
+    add_resource_options(parser)
+    parser.add_argument("--size", type=int, default=RENDER_SIZE, help="pixels (%(default)s)")
+    parser.add_argument(
+        "--batch", type=int, default=32, help="faces rendered at once (%(default)s)"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda:0 ... (auto)")
+    parser.add_argument(
+        "--n_worker",
+        type=int,
+        default=os.cpu_count(),
+        help="threads that compress (as many as processors)",
+    )
+    args = parser.parse_args()
+    for name in ("size", "batch", "n_worker"):
+        if getattr(args, name) < 1:
+            raise UserError(f"--{name} {getattr(args, name)} must be at least 1")
+
+    from my_utils.assets import Resources
+    from my_utils.lmdb_images import LmdbImages
+    from my_utils.rendering_lmdb import write_rendering_lmdb
+    from my_utils.runtime import select_device
+
+    resources = Resources(resource_folder(args))
+    resources.require("flame_model", "template_mesh", "texture_space", "parameters")
+    path = resources.paths.renderings
+    if path.exists():
+        there = ", ".join(map(str, LmdbImages(path).sizes()))
+        print(f"{path} exists already, with size {there}: delete it to build it anew")
+        return
+    write_rendering_lmdb(
+        path,
+        resources.face_renderer(args.size),
+        resources.parameters,
+        size=args.size,
+        batch=args.batch,
+        workers=args.n_worker,
+        device=select_device(args.device),
+    )
+    print(f"wrote {len(resources.parameters.ids)} faces to {path}")
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,85 @@
+"""Pack photographs into the LMDB that training reads, each at several sizes.
+
+    python prepare_lmdb/prepare_ffhq_multiscale_dataset.py --n_worker 8 FFHQ/images1024x1024
+    python prepare_lmdb/prepare_ffhq_multiscale_dataset.py --sizes 64,256 --out my.lmdb FOLDER
+
+FOLDER may hold pictures at any depth. A picture named by a number (00017.png) gets that id, which
+must be its number in the FLAME parameter file. An interrupted build goes on when repeated.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from constants import LMDB_SIZES, ResourcePaths, resources_root
+from my_utils.cli import run_script, script_parser
+from my_utils.errors import UserError
+
+
+def parse_sizes(text: str) -> list[int]:
+    """Sizes as written on the command line: "64,256" -> [64, 256]."""
+    words = text.split(",")
+    allowed = ",".join(map(str, LMDB_SIZES))
+    if not all(word.isdecimal() and int(word) in LMDB_SIZES for word in words):
+        raise UserError(f"--sizes {text!r} is not a list of sizes: choose from {allowed}")
+    return sorted({int(word) for word in words})
+
+
+def main() -> None:
+    parser = script_parser(__doc__)
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder of the photographs")
+    parser.add_argument(
+        "--n_worker", type=int, default=os.cpu_count(), help="processes (as many as processors)"
+    )
+    parser.add_argument(
+        "--sizes", default=",".join(map(str, LMDB_SIZES)), help="pixels, e.g. 64,256 (%(default)s)"
+    )
+    parser.add_argument(
+        "--upscale", action="store_true", help="also make sizes larger than the photograph"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="LMDB",
+        default=ResourcePaths(resources_root).photographs,
+        help="folder to write (%(default)s)",
+    )
+    args = parser.parse_args()
+    sizes = parse_sizes(args.sizes)
+    if args.n_worker < 1:
+        raise UserError(f"--n_worker {args.n_worker} must be at least 1")
+
+    from my_utils.lmdb_images import LmdbImages
+    from my_utils.photograph_lmdb import (
+        find_photographs,
+        numbered_otherwise_than_published,
+        write_photograph_lmdb,
+    )
+
+    if args.out.exists():
+        there = ", ".join(map(str, LmdbImages(args.out).sizes()))
+        print(f"{args.out} exists already, with sizes {there}: delete it to build it anew")
+        return
+    photographs = find_photographs(args.folder)
+    if numbered_otherwise_than_published(photographs):
+        print(
+            "note: the photographs are numbered by their names, which have gaps or another order "
+            "than their paths; the published builder would have counted the paths"
+        )
+    report = write_photograph_lmdb(
+        args.out, photographs, sizes=sizes, workers=args.n_worker, upscale=args.upscale
+    )
+    for problem in report.unreadable:
+        print(f"left out: {problem}", file=sys.stderr)
+    if report.too_small:
+        print(
+            f"{report.too_small} photographs are smaller than {sizes[-1]} pixels: sizes larger "
+            "than the photograph were left out (--upscale makes them)"
+        )
+    print(f"wrote {report.written} photographs to {args.out}")
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -245,7 +245,9 @@ class ToRGB(nn.Module):
     ) -> Tensor:
         style = self.modulation(w) * self.scale
         weight = self.weight.flatten(1) * style[:, None]  # [N, 3, in_channels]
-        rgb = torch.baddbmm(self.bias[:, None], weight, x.flatten(2)).unflatten(2, x.shape[2:])
+        pixels = x.flatten(2).transpose(1, 2)  # [N, H W, in_channels]
+        rgb = torch.baddbmm(self.bias, pixels, weight.transpose(1, 2))
+        rgb = rgb.transpose(1, 2).unflatten(2, x.shape[2:])
         return rgb if image is None else rgb + upsample2d(image, self.fir)
 
 

@@ -28,17 +28,6 @@ class Fragments(NamedTuple):
     depth: Tensor  # [N, H, W], 0 on the background
 
 
-class _Triangles(NamedTuple):
-    """The triangles of all images in a row; corners in pixels, pixel centres on integers."""
-
-    first: Tensor  # [M, 3] x, y, depth
-    second: Tensor  # [M, 3]
-    third: Tensor  # [M, 3]
-
-    def select(self, index: Tensor) -> "_Triangles":
-        return _Triangles(*(corner.index_select(0, index) for corner in self))
-
-
 class _Runs(NamedTuple):
     """Neighbouring pixels of one row that one triangle covers."""
 
@@ -64,22 +53,24 @@ def rasterize(
     """
     batch, face_count = len(projected), len(faces)
     triangles = _gather_triangles(projected, faces, size)
-    nearest = torch.full((batch * size * size,), NO_HIT, device=projected.device)
+    nearest = torch.full((batch, size, size), NO_HIT, device=projected.device)
     for index, first_row, row_count in _visible_chunks(triangles, size):
-        runs = _covered_runs(triangles.select(index), first_row, row_count, size)
-        image, face = index // face_count, index % face_count
-        _draw(nearest, runs, image * size * size, face, size)
-    hit = (nearest != NO_HIT).nonzero().squeeze(1)
-    face = nearest[hit] & 0xFFFFFFFF
-    seen = triangles.select(hit // (size * size) * face_count + face)
-    barycentric = _barycentric(seen, hit % size, hit // size % size)
-    depth = (torch.stack([corner[:, 2] for corner in seen], dim=1) * barycentric).sum(dim=1)
-    image_shape = (batch, size, size)
-    return Fragments(
-        torch.full_like(nearest, -1).index_copy_(0, hit, face).view(image_shape),
-        projected.new_zeros(len(nearest), 3).index_copy_(0, hit, barycentric).view(*image_shape, 3),
-        projected.new_zeros(len(nearest)).index_copy_(0, hit, depth).view(image_shape),
-    )
+        runs = _covered_runs(_select(triangles, index), first_row, row_count, size)
+        first_pixel = index // face_count * (size * size)
+        _draw(nearest.view(-1), runs, first_pixel, index % face_count, size)
+
+    image, row, column = (nearest != NO_HIT).nonzero(as_tuple=True)
+    pixel = (image * size + row) * size + column
+    face = nearest.view(-1).index_select(0, pixel) & 0xFFFFFFFF
+    seen = _select(triangles, image * face_count + face)
+    weights = _barycentric(seen, column, row)
+    face_id = torch.full_like(nearest, -1)
+    face_id.view(-1).index_copy_(0, pixel, face)
+    barycentric = projected.new_zeros(batch, size, size, 3)
+    barycentric.view(-1, 3).index_copy_(0, pixel, weights.T.contiguous())
+    depth = projected.new_zeros(batch, size, size)
+    depth.view(-1).index_copy_(0, pixel, (seen[2] * weights).sum(dim=0))
+    return Fragments(face_id, barycentric, depth)
 
 
 def interpolate(
@@ -91,72 +82,90 @@ def interpolate(
     Differentiable in the attributes.
     """
     batch, height, width = fragments.face_id.shape
-    images, face_count, _, channels = face_attributes.shape
-    hit = (fragments.face_id >= 0).flatten().nonzero().squeeze(1)
-    corners = fragments.face_id.flatten()[hit]
-    if images > 1:
-        corners = corners + hit // (height * width) * face_count
-    values = face_attributes.reshape(images * face_count, 3, channels).index_select(0, corners)
-    weights = fragments.barycentric.view(-1, 3).index_select(0, hit)
-    pixels = (values * weights[..., None]).sum(dim=1)
-    picture = pixels.new_zeros(batch * height * width, channels).index_copy(0, hit, pixels)
-    return picture.view(batch, height, width, channels).permute(0, 3, 1, 2).contiguous()
+    channels = face_attributes.shape[3]
+    # Pixels come last, as in the result: gathering whole rows of attributes takes twice as long.
+    corners = face_attributes.permute(2, 0, 3, 1).contiguous().expand(-1, batch, -1, -1)
+    face = fragments.face_id.clamp(min=0).view(batch, 1, -1).expand(-1, channels, -1)
+    weights = fragments.barycentric.view(batch, 1, -1, 3).unbind(dim=3)
+    pixels = sum(
+        corner.gather(2, face) * weight for corner, weight in zip(corners, weights, strict=True)
+    )
+    return pixels.view(batch, channels, height, width)
 
 
-def _gather_triangles(projected: Tensor, faces: Tensor, size: int) -> _Triangles:
+def _gather_triangles(projected: Tensor, faces: Tensor, size: int) -> Tensor:
+    """All triangles of all images [3 coordinates, 3 corners, N * F]: x and y in pixels, depth.
+
+    Pixel centres are on integers. Triangles come last, for contiguous work on each coordinate.
+    """
     batch, vertex_count = projected.shape[:2]
     pixels = torch.cat([(projected[..., :2] + 1) * (size / 2) - 0.5, projected[..., 2:]], dim=-1)
-    offsets = torch.arange(batch, device=faces.device) * vertex_count
-    index = faces.T[:, None] + offsets[:, None]  # [3, N, F]
-    return _Triangles(*pixels.flatten(0, 1).index_select(0, index.flatten()).chunk(3))
+    first_vertex = torch.arange(batch, device=faces.device)[:, None] * vertex_count
+    index = faces.T[:, None] + first_vertex  # [3, N, F]
+    return pixels.flatten(0, 1).T.contiguous().index_select(1, index.flatten()).view(3, 3, -1)
+
+
+def _select(
+    triangles: Tensor,  # [3, 3, M]
+    index: Tensor,  # [P]
+) -> Tensor:
+    # PyTorch selects columns of a matrix several times faster than of a three-dimensional tensor.
+    return triangles.view(9, -1).index_select(1, index).view(3, 3, -1)
 
 
 def _visible_chunks(
-    triangles: _Triangles,
+    triangles: Tensor,  # [3, 3, M]
     size: int,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Indices, first rows and row counts of the triangles whose bounding box has pixel centres."""
-    first, second, third = (corner[:, :2] for corner in triangles)
-    low = torch.minimum(torch.minimum(first, second), third).ceil_().clamp_(min=0)
-    high = torch.maximum(torch.maximum(first, second), third).floor_().clamp_(max=size - 1)
-    area = _cross(second - first, third - first)
-    extent = high - low + 1
-    drawable = (extent[:, 0] > 0) & (extent[:, 1] > 0) & (area != 0) & area.isfinite()
+    x, y, _ = triangles
+    first_column, last_column = x.amin(dim=0).ceil(), x.amax(dim=0).floor()
+    first_row, last_row = y.amin(dim=0).ceil(), y.amax(dim=0).floor()
+    columns = last_column.clamp(max=size - 1) - first_column.clamp_(min=0) + 1
+    rows = last_row.clamp(max=size - 1) - first_row.clamp_(min=0) + 1
+    area = (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0])
+    drawable = (columns > 0) & (rows > 0) & (area != 0) & area.isfinite()
     visible = drawable.nonzero().squeeze(1)
-    first_row, extent = low[:, 1][visible].long(), extent[visible].long()
-    boxes = extent.prod(dim=1).cumsum(0)
+    first_row, rows, columns = (
+        values.index_select(0, visible).long() for values in (first_row, rows, columns)
+    )
+    boxes = (rows * columns).cumsum(0)
     total = int(boxes[-1]) if len(boxes) else 0
     cuts = torch.arange(0, total, BOX_PIXELS_PER_CHUNK, device=boxes.device)[1:]
     bounds = torch.searchsorted(boxes, cuts).tolist()
     for start, end in zip([0, *bounds], [*bounds, len(visible)], strict=True):
-        yield visible[start:end], first_row[start:end], extent[start:end, 1]
+        yield visible[start:end], first_row[start:end], rows[start:end]
 
 
 def _covered_runs(
-    triangles: _Triangles,
+    triangles: Tensor,  # [3, 3, M]
     first_row: Tensor,  # [M]
     row_count: Tensor,  # [M] at least 1
     size: int,
 ) -> _Runs:
     """The runs of covered pixels of each triangle, one a row."""
-    top, middle = _by_height(triangles.first, triangles.second)
-    middle, bottom = _by_height(middle, triangles.third)
+    top, middle, bottom = triangles.unbind(dim=1)
+    top, middle = _by_height(top, middle)
+    middle, bottom = _by_height(middle, bottom)
     top, middle = _by_height(top, middle)
 
     triangle, step = _expand(row_count)
     row = first_row.index_select(0, triangle) + step
-    top, middle, bottom = _Triangles(top, middle, bottom).select(triangle)
-    y = row.to(top.dtype)[:, None]
-    upper = y < middle[:, 1:2]
-    one = _crossing(top, bottom, y)
-    other = _crossing(torch.where(upper, top, middle), torch.where(upper, middle, bottom), y)
+    top, middle, bottom = _select(torch.stack([top, middle, bottom]), triangle)
+    y = row.to(triangles.dtype)
+    upper = y < middle[1]
+    one, one_depth = _crossing(top, bottom, y)
+    other, other_depth = _crossing(
+        torch.where(upper, top, middle), torch.where(upper, middle, bottom), y
+    )
 
-    swap = one[:, :1] > other[:, :1]
-    left, left_depth = torch.where(swap, other, one).unbind(dim=1)
-    right, right_depth = torch.where(swap, one, other).unbind(dim=1)
-    column = left.ceil().clamp(min=0)
-    length = (right.floor().clamp(max=size - 1) - column + 1).clamp(min=0)
-    slope = (right_depth - left_depth) / (right - left).clamp(min=TINY)
+    swap = one > other
+    left, right = torch.where(swap, other, one), torch.where(swap, one, other)
+    left_depth = torch.where(swap, other_depth, one_depth)
+    right_depth = torch.where(swap, one_depth, other_depth)
+    column = left.ceil().clamp_(min=0)
+    length = (right.floor().clamp_(max=size - 1) - column + 1).clamp_(min=0)
+    slope = (right_depth - left_depth) / (right - left).clamp_(min=TINY)
     depth = left_depth + (column - left) * slope
     return _Runs(triangle, row, column.long(), length.long(), depth, slope)
 
@@ -190,37 +199,43 @@ def _expand(
     return owner, step
 
 
-def _by_height(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
-    """Corners [M, 3] exchanged where needed so that the first of each pair is not the lower."""
-    swap = one[:, 1:2] > other[:, 1:2]
+def _by_height(
+    one: Tensor,  # [3, M]
+    other: Tensor,  # [3, M]
+) -> tuple[Tensor, Tensor]:
+    """Corners exchanged where needed so that the first of each pair is not the lower."""
+    swap = one[1] > other[1]
     return torch.where(swap, other, one), torch.where(swap, one, other)
 
 
-def _crossing(upper: Tensor, lower: Tensor, y: Tensor) -> Tensor:
-    """x and depth [R, 2] where edges cross rows y.
+def _crossing(
+    upper: Tensor,  # [3, R]
+    lower: Tensor,  # [3, R]
+    y: Tensor,  # [R]
+) -> tuple[Tensor, Tensor]:
+    """x and depth [R] where edges cross rows y.
 
-    Divided last, so that a crossing on a pixel centre is not rounded off it, and exactly the
-    corner where one lies in the row, so that all edges of a corner meet there.
+    x is divided last, so that a crossing on a pixel centre is not rounded off it, and is exactly
+    the corner's where one lies in the row, so that all edges of a corner meet there.
     """
-    upper_y, lower_y = upper[:, 1:2], lower[:, 1:2]
-    upper, lower = upper[:, ::2], lower[:, ::2]
-    crossing = (upper * (lower_y - y) + lower * (y - upper_y)) / (lower_y - upper_y)
-    crossing = torch.where(y == lower_y, lower, crossing)
-    return torch.where(y == upper_y, upper, crossing)
+    height, below_upper = lower[1] - upper[1], y - upper[1]
+    x = (upper[0] * (lower[1] - y) + lower[0] * below_upper) / height
+    x = torch.where(y == lower[1], lower[0], x)
+    x = torch.where(y == upper[1], upper[0], x)
+    return x, torch.lerp(upper[2], lower[2], below_upper / height.clamp(min=TINY))
 
 
-def _barycentric(triangles: _Triangles, column: Tensor, row: Tensor) -> Tensor:
-    """Barycentric coordinates [P, 3] of pixel centres, by the edge functions."""
-    pixel = torch.stack([column, row], dim=1)
-    first, second, third = (corner[:, :2] - pixel for corner in triangles)
-    edges = torch.stack([_cross(second, third), _cross(third, first), _cross(first, second)], dim=1)
-    edges = (edges * edges.sum(dim=1, keepdim=True).sign()).clamp(min=0)
+def _barycentric(
+    triangles: Tensor,  # [3, 3, P]
+    column: Tensor,  # [P]
+    row: Tensor,  # [P]
+) -> Tensor:
+    """Barycentric coordinates [3, P] of pixel centres, by the edge functions."""
+    x, y = triangles[0] - column, triangles[1] - row
+    edges = x.roll(-1, 0) * y.roll(-2, 0) - x.roll(-2, 0) * y.roll(-1, 0)
+    edges = (edges * edges.sum(dim=0).sign()).clamp_(min=0)
     # 0 / 0: a sliver so thin that rounding leaves it no area; any point of it will do.
-    return (edges / edges.sum(dim=1, keepdim=True)).nan_to_num(nan=1 / 3)
-
-
-def _cross(one: Tensor, other: Tensor) -> Tensor:
-    return one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0]
+    return (edges / edges.sum(dim=0)).nan_to_num_(nan=1 / 3)
 
 
 def _sortable(depth: Tensor) -> Tensor:

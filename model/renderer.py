@@ -70,10 +70,8 @@ class MeshRenderer(nn.Module):
             )
         self.size = size
         self.register_buffer("faces", torch.as_tensor(faces).long(), persistent=False)
-        u, v = torch.tensor(uv.coordinates, dtype=torch.float32)[
-            torch.tensor(uv.faces).long()
-        ].unbind(-1)
-        face_uv = torch.stack([2 * u - 1, 1 - 2 * v], dim=-1)
+        corners = uv.coordinates[uv.faces] * [2, -2] + [-1, 1]  # grid_sample's y points down
+        face_uv = torch.tensor(corners, dtype=torch.float32)
         self.register_buffer("face_uv", face_uv[None], persistent=False)
 
     @torch.no_grad()
@@ -82,7 +80,7 @@ class MeshRenderer(nn.Module):
         vertices: Tensor,  # [N, V, 3] metres
         camera: Tensor,  # [N, 3] scale, tx, ty
         lighting: Tensor,  # [N, 9, 3]
-        albedo: Tensor,  # [N | 1, 3, H, W] RGB 0..255; [1, 3, 1, 1] for one colour
+        albedo: Tensor,  # [N | 1, 3, H, W] RGB 0..255; full of one number for a plain mesh
     ) -> Rendering:
         """Textured rendering and normal map, as published (gif_spec E.3-E.5)."""
         projected = orthographic_projection(vertices, camera)

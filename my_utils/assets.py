@@ -268,6 +268,8 @@ def load_parameters(path: Path) -> ParameterTable:
     entries = restricted_load(path)
     with _reading(path):
         ids = np.array([int(key.split(".")[0]) for key in entries], dtype=np.int64)
+        if len(ids) == 0:
+            raise ValueError("it has no entries")
         vectors = np.empty((len(ids), PARAM_DIM), dtype=np.float32)
         for field, name in PARAMETER_FIELDS.items():
             columns = FLAME_SLICES[name]

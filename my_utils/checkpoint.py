@@ -124,7 +124,7 @@ def save_generator(path: Path, generator: Generator, config: RunConfig, *, nimg:
         "sha256": _tensor_digest(tensors),
     }
     with atomic_path(path) as temporary:
-        safetensors.torch.save_file(tensors, temporary, metadata=metadata)
+        temporary.write_bytes(safetensors.torch.save(tensors, metadata=metadata))
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ class FaceDataset(Dataset[TrainingPair]):
             except RecordError as error:
                 in_a_row += 1
                 self._count_corrupt(face_id, str(error), in_a_row)
-        raise UserError(f"all {len(self)} faces are on the list of bad images")
+        raise UserError(f"all {len(self)} faces are unreadable or on the list of bad images")
 
     def parameter_statistics(self) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation [236] over the data set; 1 where a parameter is constant."""

@@ -16,7 +16,6 @@ from model.renderer import FaceRenderer
 from my_utils.assets import Resources
 from my_utils.checkpoint import load_generator
 from my_utils.cli import choose_checkpoint
-from my_utils.demo import write_head_files
 from my_utils.run_config import RunConfig
 from my_utils.runtime import select_device
 
@@ -62,6 +61,8 @@ class FaceSynthesizer:
         config = loaded.config
         folder = Resources(resources or (demo_root if config.demo else resources_root))
         if config.demo:
+            from my_utils.demo import write_head_files  # heavy, and nobody else needs it
+
             write_head_files(folder.paths.root)
         renderer = folder.face_renderer(config.render_size)
         return FaceSynthesizer(loaded.generator.to(device), renderer.to(device), config, folder)

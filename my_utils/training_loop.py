@@ -160,7 +160,7 @@ def training_loop(
     decay = ema_decay(config.batch, config.ema_half_life_kimg)
     call_generator, call_discriminator = processes.wrap(generator), processes.wrap(discriminator)
     progress = tqdm(
-        total=total, initial=nimg, unit="img", disable=not processes.is_first, mininterval=1.0
+        total=total, initial=nimg, unit="img", disable=None if processes.is_first else True
     )
     tick_start, tick_nimg = time.perf_counter(), nimg
 

@@ -51,7 +51,7 @@ def main() -> None:
 
     images = []
     names = iter(seeds)
-    progress = tqdm(total=len(seeds), unit="face")
+    progress = tqdm(total=len(seeds), unit="face", disable=None)
     for faces in synthesizer.batches(params, seeds, batch=args.batch, truncation_psi=args.truncation):
         for image, render, normal_map in zip(faces.image, faces.render, faces.normal_map):
             seed = next(names)

@@ -50,7 +50,7 @@ def main() -> None:
     rows = [first, *steps]
 
     columns = []
-    for number, pair in enumerate(tqdm(pairs, unit="pair")):
+    for number, pair in enumerate(tqdm(pairs, unit="pair", disable=None)):
         params = FlameParams.cat([row[number] for row in rows])
         styles = [2 * args.seed] + [2 * args.seed + 1] * len(steps)
         faces = synthesizer(params, styles, truncation_psi=args.truncation)

@@ -24,3 +24,13 @@ def shared() -> Path:
 def data() -> Path:
     """Small copies of reference recordings kept in the repository."""
     return REPOSITORY / "tests" / "data"
+
+
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory) -> Path:
+    """A complete resources folder of the embedded default: 16 faces of 32 pixels."""
+    from my_utils.demo import write_resources
+
+    folder = tmp_path_factory.mktemp("demo") / "resources"
+    write_resources(folder, count=16, size=32, seed=0, workers=1)
+    return folder

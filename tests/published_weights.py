@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
-
 from recordings import random_state
+from torch import nn
 
 KEY_LIST = Path(__file__).parent / "data" / "published_keys.txt"
 

@@ -150,7 +150,7 @@ def test_gradients_are_right():
     def outline(vector):
         return flame(FlameParams.from_vector(vector))[:, ::50]
 
-    assert torch.autograd.gradcheck(outline, vector, eps=1e-5, atol=1e-6)
+    assert torch.autograd.gradcheck(outline, vector, eps=1e-5, atol=1e-6, fast_mode=True)
 
 
 def test_the_licensed_model_stays_out_of_state_dicts(flame):
@@ -221,7 +221,9 @@ def test_landmarks_without_an_embedding_say_what_is_missing():
 
 def test_albedo_agrees_with_the_recording(data):
     recorded = np.load(data / "texture.npz")
-    albedo = FlameTexture(texture_space(), 256)(torch.tensor(recorded["codes"]))
+    space, places = texture_space(), np.ix_([0, 1, 100, 511], [0, 1, 200, 511])
+    np.testing.assert_allclose(space.mean[places], recorded["mean_rows"], rtol=1e-5)
+    albedo = FlameTexture(space, 256)(torch.tensor(recorded["codes"]))
     np.testing.assert_allclose(
         albedo[..., 5::17, 3::17].numpy(), recorded["albedo"], atol=1e-4, rtol=0
     )

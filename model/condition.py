@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from constants import CONDITION_KINDS
 
-
 _CHANNELS = {"render": 3, "normal": 3, "render+normal": 6, "vector": 0}
 
 

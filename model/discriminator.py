@@ -64,7 +64,10 @@ class ResidualBlock(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Image and condition to one logit per sample; the defaults are the published 256 px model."""
+    """Image and condition to one logit per sample; the defaults are the published 256 px model.
+
+    The features take the memory format of the inputs, see Generator.
+    """
 
     def __init__(
         self,

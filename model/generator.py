@@ -106,7 +106,7 @@ class MappingNetwork(nn.Module):
             )
         if not self.mean_w.any():
             raise ValueError("truncation needs the mean style: call measure_mean_w first")
-        return torch.lerp(self.mean_w, w, psi)
+        return self.mean_w + psi * (w - self.mean_w)
 
 
 class SynthesisBlock(nn.Module):
@@ -212,7 +212,9 @@ class SynthesisNetwork(nn.Module):
 class Generator(nn.Module):
     """Mapping and synthesis network as one model; the defaults are the published 256 px model.
 
-    Channels at resolution r are min(channel_max, channel_base // r).
+    Channels at resolution r are min(channel_max, channel_base // r). The features take the memory
+    format of the condition image; on a CPU channels_last is the faster one for networks of up to
+    64 channels, the contiguous format for wider ones.
     """
 
     def __init__(
@@ -238,6 +240,8 @@ class Generator(nn.Module):
         condition: Tensor,  # [N, C, R, R] in [-1, 1]; [N, 236] for the kind "vector"
         truncation_psi: float = 1.0,
     ) -> Tensor:  # [N, 3, R, R], unbounded
+        if len(z) != len(condition):
+            raise ValueError(f"{len(z)} styles do not match {len(condition)} conditions")
         by_vector = self.condition_kind == "vector"
         w = self.mapping(z, condition if by_vector else None)
         w = self.mapping.truncate(w, truncation_psi)

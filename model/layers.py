@@ -155,10 +155,10 @@ class ModulatedConv2d(nn.Module):
 class ConditionInjection(nn.Sequential):
     """GIF's way of conditioning: a learned function of the rendering takes the place of the noise.
 
-    StyleGAN2 adds noise to the result of every styled convolution. GIF (section 3.2) adds there a
-    small convolution stack of the condition at that resolution: spatially aligned, not modulated
-    by the style, and with weights of its own in every layer. It starts close to zero, hence
-    training starts close to an unconditional StyleGAN2. Plain convolutions with zero padding.
+    StyleGAN2 adds noise to the result of every styled convolution. GIF (Ghosh et al. 2020) adds
+    there a small convolution stack of the condition at that resolution: spatially aligned, not
+    modulated by the style, with weights of its own in every layer, and no randomness. It starts
+    close to zero, so training starts close to an unconditional StyleGAN2.
     """
 
     def __init__(self, condition_channels: int, out_channels: int) -> None:
@@ -224,8 +224,8 @@ class StyledConv(ModulatedConv2d):
 class ToRGB(nn.Module):
     """Reads colours out of the features and adds them to the upsampled image of the block before.
 
-    A modulated 1x1 convolution without demodulation. With three outputs the modulated weights are
-    far smaller than the features, so here the weights are scaled, in a batched matrix product.
+    A modulated 1x1 convolution without demodulation. With three outputs the weights are far
+    smaller than the features, so here the weights are modulated, in a batched matrix product.
     """
 
     def __init__(self, in_channels: int, w_dim: int, *, upsample: bool) -> None:

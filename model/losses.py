@@ -1,13 +1,11 @@
 """The losses of GIF as pure functions of network outputs; weights and intervals are the loop's.
 
-Adversarial terms follow StyleGAN2; the texture consistency loss is GIF's own (section 3.3).
+Adversarial terms follow StyleGAN2; the texture consistency loss is GIF's own.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-
-TEXTURE_LOSS_WEIGHT = 16.0
 
 
 def discriminator_logistic_loss(
@@ -49,10 +47,10 @@ def texture_consistency_loss(
     face_mask: Tensor,  # [1, 1, H, W] in [0, 1], texels that belong to the face
     pairs: Tensor,  # [P, 2] rows to compare
 ) -> Tensor:
-    """16 times the mean over pairs of mean(face_mask * sigmoid(squared difference)), a scalar.
+    """The mean over pairs of mean(face_mask * sigmoid(squared difference)), a scalar.
 
     A difference counts where both faces are visible. Because sigmoid(0) = 1/2, equal textures give
-    8 * mean(face_mask); the sigmoid bounds what a single texel can contribute.
+    mean(face_mask) / 2; the sigmoid bounds what a single texel can contribute.
     """
     # Texels outside the mask contribute nothing, and the mask is a small part of the texture.
     texels = face_mask.flatten().nonzero().squeeze(1)
@@ -61,4 +59,4 @@ def texture_consistency_loss(
     colours, visible = textures.flatten(2)[:, :, texels], visibility.flatten(2)[:, :, texels]
     difference = (colours[first] - colours[second]) * (visible[first] & visible[second])
     total = (difference.square().sigmoid() * weight).sum()
-    return TEXTURE_LOSS_WEIGHT * total / (len(pairs) * textures[0].numel())
+    return total / (len(pairs) * textures[0].numel())

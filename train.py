@@ -40,6 +40,15 @@ def main() -> int:
     from my_utils.training_loop import training_loop
 
     resources = Resources(resource_folder(args))
+    resources.require(
+        "flame_model",
+        "template_mesh",
+        "texture_space",
+        "face_mask",
+        "parameters",
+        "photographs",
+        "renderings",
+    )
     dataset = FaceDataset(resources, config)
     run = RunDir(resources.paths.output_root, config.run_id)
     processes = start_processes(args.device)

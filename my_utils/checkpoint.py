@@ -45,7 +45,7 @@ class CheckpointStore:
                 with atomic_path(_digest_path(path)) as digest_file:
                     digest_file.write_text(f"{digest}  {path.name}\n")
         except (OSError, RuntimeError) as error:  # a full disk is a RuntimeError inside torch.save
-            raise UserError(f"cannot save {path}: {error}; the older checkpoints are intact") from error
+            raise UserError(f"cannot save {path}: {error}; older checkpoints are intact") from error
         for old in self.paths()[:-keep]:
             old.unlink()
             _digest_path(old).unlink(missing_ok=True)

@@ -67,7 +67,7 @@ def add_synthesis_options(parser: argparse.ArgumentParser, *, outdir: str) -> No
     choice.add_argument(
         "--ckpt", metavar="FILE", help="generator (.safetensors), training state (.pt), or 'demo'"
     )
-    parser.add_argument("--batch", type=int, default=8, help="faces per pass; no effect on pixels (8)")
+    parser.add_argument("--batch", type=int, default=8, help="faces drawn at once (8)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda:0 ... (auto)")
     parser.add_argument(
         "--truncation", type=float, default=1.0, help="1 keeps styles, 0 is the mean style (1)"

@@ -1,4 +1,4 @@
-"""The one exception for mistakes a person can mend: scripts print it as one line and exit with 2."""
+"""The one exception for mistakes a person can mend: scripts print it and exit with status 2."""
 
 
 class UserError(Exception):

@@ -58,7 +58,8 @@ def pick_pairs(pairs: Sequence[int], faces: FlameParams) -> tuple[FlameParams, F
     outside = [pair for pair in pairs if pair + offset >= len(faces)]
     if outside:
         raise UserError(
-            f"--pairs {outside[0]} is too large: {len(faces)} faces give {len(faces) - offset} pairs"
+            f"--pairs {outside[0]} is too large: {len(faces)} faces give "
+            f"{len(faces) - offset} pairs"
         )
     return faces[list(pairs)], faces[[pair + offset for pair in pairs]]
 

@@ -13,6 +13,7 @@ from constants import CONDITION_KINDS
 from my_utils.errors import UserError
 
 GROUPS = ("architecture", "training", "runtime")
+MAY_BE_ZERO = ("r1_gamma", "texture_weight", "seed", "workers")
 
 
 def option(default: object, group: str, text: str) -> typing.Any:
@@ -49,7 +50,7 @@ class RunConfig:
         False, "training", "multiply R1 by its interval (StyleGAN2); published GIF did not"
     )
     texture_weight: float = option(
-        1.0, "training", "weight of the texture-consistency loss; 0 turns it off"
+        16.0, "training", "weight of the texture-consistency loss; 0 turns it off"
     )
     texture_interval: int = option(
         1, "training", "apply the texture loss every so many steps, times as strongly"
@@ -88,18 +89,16 @@ class RunConfig:
         if self.texture_weight and self.condition == "vector":
             raise UserError("--texture_weight needs renderings: pass 0 with --condition vector")
         if self.texture_weight and self.batch < 3:
-            raise UserError(f"--batch {self.batch} is too small for the texture loss: pass 3 or more")
-        positive = (
-            "batch z_dim w_dim mapping_layers channel_base channel_max learning_rate r1_interval"
-            " texture_interval ema_half_life_kimg tick_kimg sample_kimg checkpoint_kimg"
-            " keep_checkpoints total_kimg"
-        ).split()
-        for name in positive:
-            if not getattr(self, name) > 0:
-                raise UserError(f"--{name} {getattr(self, name)} must be greater than zero")
-        for name in ("r1_gamma", "texture_weight", "workers"):
-            if not getattr(self, name) >= 0:
-                raise UserError(f"--{name} {getattr(self, name)} must not be negative")
+            raise UserError(f"--batch {self.batch} is too small for the texture loss: pass 3")
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.type not in (int, float) or field.name == "run_id":
+                continue
+            if field.name in MAY_BE_ZERO:
+                if not value >= 0:
+                    raise UserError(f"--{field.name} {value} must not be negative")
+            elif not value > 0:
+                raise UserError(f"--{field.name} {value} must be greater than zero")
         return self
 
     def to_dict(self) -> dict:
@@ -143,16 +142,17 @@ DEMO = dict(
     render_size=64,
     z_dim=64,
     w_dim=64,
-    mapping_layers=4,
+    mapping_layers=2,
     channel_base=1024,
     channel_max=64,
-    batch=8,
+    batch=4,
+    learning_rate=0.003,
     texture_interval=4,
-    ema_half_life_kimg=1.0,
-    total_kimg=16.0,
+    ema_half_life_kimg=0.5,
+    total_kimg=8.0,
     tick_kimg=1.0,
-    sample_kimg=4.0,
-    checkpoint_kimg=4.0,
+    sample_kimg=1.0,
+    checkpoint_kimg=2.0,
     workers=0,
 )
 

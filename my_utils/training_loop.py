@@ -6,6 +6,7 @@ fool it while keeping the skin of one face the same in every pose (GIF, section 
 """
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +37,7 @@ from my_utils.checkpoint import (
     load_weights,
     save_generator,
 )
-from my_utils.dataset import FaceDataset, InfiniteSampler
+from my_utils.dataset import FaceDataset, InfiniteSampler, TrainingPair
 from my_utils.ema import ema_decay, update_ema
 from my_utils.errors import UserError
 from my_utils.face_sampling import interpolate_neighbours
@@ -62,7 +63,12 @@ class TextureLoss:
     sampler: TextureSampler
     face_mask: Tensor  # [1, 1, 256, 256] in [0, 1]
 
-    def __call__(self, generator: nn.Module, params: FlameParams, random: torch.Generator) -> Tensor:
+    def __call__(
+        self,
+        generator: nn.Module,
+        params: FlameParams,  # N rows
+        random: torch.Generator,
+    ) -> Tensor:
         """Generate faces between the rows of `params` in one style, and compare their skins.
 
         N rows give N - 1 faces and as many random pairs of them.
@@ -164,9 +170,8 @@ def training_loop(
     )
     tick_start, tick_nimg = time.perf_counter(), nimg
 
-    for sample in loader:
-        image = sample.image.to(device).contiguous(memory_format=torch.channels_last)
-        condition = sample.condition.to(device)
+    for sample in batches_of(loader):
+        image, condition = to_device(sample.image, device), to_device(sample.condition, device)
         params = FlameParams.from_vector(sample.params.to(device))
         random = step_generator(config.seed, processes.rank, nimg)
         if config.fresh_styles:
@@ -239,6 +244,20 @@ def training_loop(
     progress.close()
     if log is not None:
         log.close()
+
+
+def batches_of(loader: DataLoader) -> Iterator[TrainingPair]:
+    """The loader's batches; a UserError of a worker process loses the traceback torch adds."""
+    try:
+        yield from loader
+    except UserError as error:
+        raise UserError(str(error).rpartition("UserError: ")[2].strip()) from None
+
+
+def to_device(images: Tensor, device: torch.device) -> Tensor:
+    """Move a batch; images in channels_last, which small networks and GPUs compute faster."""
+    layout = torch.channels_last if images.ndim == 4 else torch.preserve_format
+    return images.to(device, memory_format=layout)
 
 
 def lazy_adam(network: nn.Module, learning_rate: float, ratio: float) -> torch.optim.Adam:

@@ -32,11 +32,11 @@ def main() -> None:
 
     import torch
 
+    from model.condition import shrink
     from my_utils.condition_error import SHUFFLES, condition_error
     from my_utils.demo import held_out_faces
     from my_utils.image_io import save_grid
     from my_utils.synthesis import FaceSynthesizer
-    from model.condition import shrink
 
     if args.count <= SHUFFLES:
         raise UserError(f"--count {args.count} is too small: pass more than {SHUFFLES} faces")
@@ -53,7 +53,8 @@ def main() -> None:
     )
     faces = synthesizer(held_out.params[:FIGURE_FACES], range(FIGURE_FACES))
     path = synthesizer.outdir(args.outdir, "control") / "held_out.png"
-    rows = (held_out.photographs[:FIGURE_FACES], shrink(faces.render, size).cpu(), faces.image.cpu())
+    photographs = held_out.photographs[:FIGURE_FACES]
+    rows = (photographs, shrink(faces.render, size).cpu(), faces.image.cpu())
     labels = ("photograph (never seen)", "rendering", "generated")
     save_grid(path, torch.cat(rows), len(faces.image), row_labels=labels)
     print(

@@ -23,7 +23,7 @@ def parse_args() -> argparse.Namespace:
     parser = script_parser(__doc__)
     add_synthesis_options(parser, outdir="output_files/sample/<run>/random_samples")
     parser.add_argument("--seeds", default="0-15", help="faces to draw, e.g. 0-15,42 (0-15)")
-    parser.add_argument("--params", type=Path, metavar="FILE", help="faces of an earlier params.npz")
+    parser.add_argument("--params", type=Path, metavar="FILE", help="faces of a params.npz")
     parser.add_argument("--yaw_range", type=float, default=22.5, help="largest yaw, degrees (22.5)")
     return parser.parse_args()
 
@@ -50,17 +50,16 @@ def main() -> None:
     save_params(outdir / "params.npz", params, seeds)
 
     images = []
-    names = iter(seeds)
-    progress = tqdm(total=len(seeds), unit="face", disable=None)
-    for faces in synthesizer.batches(params, seeds, batch=args.batch, truncation_psi=args.truncation):
-        for image, render, normal_map in zip(faces.image, faces.render, faces.normal_map):
-            seed = next(names)
-            save_image(outdir / "images" / f"{seed}.png", image)
-            save_image(outdir / "conditions" / f"render{seed}.png", render)
-            save_image(outdir / "conditions" / f"normal{seed}.png", normal_map)
-            progress.update()
-        images.append(faces.image.cpu())
-    progress.close()
+    batches = synthesizer.batches(params, seeds, batch=args.batch, truncation_psi=args.truncation)
+    with tqdm(total=len(seeds), unit="face", disable=None) as progress:
+        for faces in batches:
+            for row in range(len(faces.params)):
+                seed = seeds[progress.n]
+                save_image(outdir / "images" / f"{seed}.png", faces.image[row])
+                save_image(outdir / "conditions" / f"render{seed}.png", faces.render[row])
+                save_image(outdir / "conditions" / f"normal{seed}.png", faces.normal_map[row])
+                progress.update()
+            images.append(faces.image.cpu())
     save_grid(outdir / "grid.png", torch.cat(images), GRID_COLUMNS)
     print(f"wrote {len(seeds)} faces, their conditions, params.npz and grid.png to {outdir}")
 

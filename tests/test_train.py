@@ -1,0 +1,98 @@
+"""The command `python train.py`, as a person types it."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+TINY = ["--demo", "--resolution", "32", "--render_size", "32", "--channel_base", "128"]
+TINY += ["--channel_max", "8", "--z_dim", "8", "--w_dim", "8", "--batch", "4"]
+TINY += ["--texture_weight", "0", "--total_kimg", "0.016"]
+
+
+def train(*words, folder):
+    command = [sys.executable, str(ROOT / "train.py"), *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+@pytest.fixture
+def resources(demo_folder, tmp_path):
+    """The demo's inputs with outputs of this test's own."""
+    (tmp_path / "input_files").symlink_to(demo_folder / "input_files")
+    return tmp_path
+
+
+def test_dry_run_writes_nothing(resources, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    done = train("--run_id", "29", "--dry_run", *TINY, "--resources", ".", folder=resources)
+    assert done.returncode == 0, done.stderr
+    for phrase in ("resolution           32", "data: 16 faces", "parameters", "disk:"):
+        assert phrase in done.stdout
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_train_resume_and_finish(resources):
+    words = ("--run_id", "0", *TINY, "--resources", ".")
+    first = train(*words, folder=resources)
+    assert first.returncode == 0, first.stderr
+    assert "kimg 0.0  sec/kimg" in first.stdout
+    again = train(*words, folder=resources)
+    assert (again.returncode, "is complete" in again.stdout) == (0, True)
+    further = train(*words, "--total_kimg", "0.024", folder=resources)
+    assert (further.returncode, "continuing after 16 images" in further.stdout) == (0, True)
+    other = train(*words, "--batch", "8", folder=resources)
+    assert other.returncode == 2
+    assert "batch: 4 -> 8" in other.stderr and "Traceback" not in other.stderr
+    checkpoint = "output_files/checkpoint/0/training-state-00000.024.pt"
+    seven = ("--run_id", "7", *TINY, "--resources", ".")
+    foreign = train(*seven, "--ckpt", checkpoint, folder=resources)
+    assert foreign.returncode == 2 and "checkpoint of run 0" in foreign.stderr
+
+
+def test_interrupt_saves_and_says_how_to_continue(resources):
+    words = ["--run_id", "8", *TINY, "--resources", ".", "--total_kimg", "100"]
+    command = [sys.executable, str(ROOT / "train.py"), *words, "--tick_kimg", "0.004"]
+    process = subprocess.Popen(command, cwd=resources, stdout=subprocess.PIPE, text=True)
+    for line in process.stdout:
+        if line.startswith("kimg"):
+            break
+    process.send_signal(signal.SIGTERM)
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "repeat the command to continue" in output
+    assert list((resources / "output_files/checkpoint/8").glob("training-state-*.pt"))
+
+
+def test_a_second_process_is_refused(resources):
+    from my_utils.run_dir import RunDir
+
+    with RunDir(resources / "output_files", 29):
+        done = train("--run_id", "29", *TINY, "--resources", ".", folder=resources)
+    assert done.returncode == 2
+    assert "is being trained by process" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "phrase"),
+    [
+        (["--run_id", "5"], "run id 5 is unknown"),
+        (["--run_id", "29", "--resources", "nowhere"], "there is no resources folder nowhere"),
+        (["--run_id", "29", "--demo", "--resolution", "100"], "must be a power of two"),
+        (["--run_id", "29", "--demo", "--resources", ".", "--resolution", "64"], "pixels"),
+    ],
+)
+def test_wrong_calls_are_answered_in_one_sentence(resources, words, phrase):
+    done = train(*words, folder=resources)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ") and phrase in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_missing_files_are_listed_at_once(tmp_path):
+    done = train("--run_id", "29", "--resources", ".", folder=tmp_path)
+    assert done.returncode == 2
+    for name in ("flame_params_public_texture_model.npy", "multiscale.lmdb"):
+        assert name in done.stderr

@@ -1,0 +1,102 @@
+import dataclasses
+import json
+
+import pytest
+import torch
+
+from my_utils.assets import Resources
+from my_utils.checkpoint import CheckpointStore, load_generator
+from my_utils.dataset import FaceDataset
+from my_utils.errors import UserError
+from my_utils.parallel import Processes
+from my_utils.run_config import RUNS, run_config
+from my_utils.run_dir import RunDir
+from my_utils.runtime import StopRequest
+from my_utils.training_loop import passed, training_loop
+
+ALONE = Processes(0, 1, torch.device("cpu"))
+
+
+def tiny(run_id, **changes):
+    small = dict(
+        resolution=32,
+        render_size=32,
+        z_dim=8,
+        w_dim=8,
+        mapping_layers=2,
+        channel_base=128,
+        channel_max=8,
+        batch=4,
+        r1_interval=2,
+        texture_interval=2,
+        total_kimg=0.016,
+        tick_kimg=0.008,
+        sample_kimg=0.016,
+        checkpoint_kimg=0.008,
+    )
+    return dataclasses.replace(run_config(run_id, demo=True), **(small | changes)).validate()
+
+
+def train(config, demo_folder, output, state=None):
+    resources = Resources(demo_folder)
+    with RunDir(output, config.run_id) as run, StopRequest() as stop:
+        dataset = FaceDataset(resources, config)
+        training_loop(config, resources, dataset, run, state, processes=ALONE, stop=stop)
+    return CheckpointStore(run.checkpoints).load_newest(), run
+
+
+@pytest.mark.parametrize("run_id", RUNS)
+def test_every_run_trains(demo_folder, tmp_path, run_id):
+    config = tiny(run_id)
+    state, run = train(config, demo_folder, tmp_path)
+    assert state["nimg"] == 16
+    rows = [json.loads(line) for line in (run.checkpoints / "stats.jsonl").read_text().splitlines()]
+    assert [row["nimg"] for row in rows] == [8, 16]
+    assert ("loss/texture" in rows[0]) == bool(config.texture_weight)
+    assert "loss/r1" in rows[0]
+    assert (run.samples / "samples-00000.016.png").stat().st_size > 1000
+    exported = load_generator(run.checkpoints / "generator-00000.016.safetensors")
+    assert (exported.config, exported.nimg) == (config, 16)
+
+
+@pytest.mark.parametrize("run_id", [0, 24, 29])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_resumed_run_equals_an_uninterrupted_one(demo_folder, tmp_path, run_id, workers):
+    config = tiny(run_id, workers=workers)
+    whole, whole_run = train(config, demo_folder, tmp_path / "whole")
+    half = dataclasses.replace(config, total_kimg=0.008)
+    state, _ = train(half, demo_folder, tmp_path / "parts")
+    assert state["nimg"] == 8
+    resumed, resumed_run = train(config, demo_folder, tmp_path / "parts", state)
+    torch.testing.assert_close(resumed, whole, rtol=0, atol=0)
+    for name in ("samples-00000.016.png",):
+        pictures = [(run.samples / name).read_bytes() for run in (whole_run, resumed_run)]
+        assert pictures[0] == pictures[1]
+
+
+def test_workers_do_not_change_a_run(demo_folder, tmp_path):
+    one, _ = train(tiny(29), demo_folder, tmp_path / "0")
+    two, _ = train(tiny(29, workers=2), demo_folder, tmp_path / "2")
+    torch.testing.assert_close(one["generator"], two["generator"], rtol=0, atol=0)
+
+
+def test_a_gradient_that_is_not_finite_stops_before_the_update(demo_folder, tmp_path):
+    config = tiny(8, learning_rate=1e30)
+    with pytest.raises(UserError, match="is not finite"):
+        train(config, demo_folder, tmp_path)
+    for path in (tmp_path / "checkpoint" / "8").glob("training-state-*.pt"):
+        state = torch.load(path, weights_only=True)
+        assert all(value.isfinite().all() for value in state["generator"].values())
+
+
+def test_average_starts_at_the_generator_only_in_the_mended_run(demo_folder, tmp_path):
+    still = dict(total_kimg=0.004, learning_rate=1e-12, ema_half_life_kimg=1e9)
+    for run_id, equal in ((0, True), (29, False)):
+        state, _ = train(tiny(run_id, **still), demo_folder, tmp_path)
+        own, average = state["generator"], state["generator_ema"]
+        assert torch.allclose(own["synthesis.constant"], average["synthesis.constant"]) == equal
+
+
+def test_intervals_are_counted_in_images():
+    passing = [nimg for nimg in range(12, 121, 12) if passed(0.05, nimg, 12)]
+    assert passing == [60, 108]

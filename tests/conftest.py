@@ -8,7 +8,7 @@ import torch
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
-torch.set_num_threads(2)
+torch.set_num_threads(1)  # test networks are small, and threads that wait for each other slow
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from model.ops import (
     downsample2d,
     fir_kernel,
     leaky_relu,
+    linear_per_pixel,
     upsample2d,
 )
 
@@ -89,3 +90,16 @@ def test_leaky_relu_gain_keeps_the_mean_square_of_a_normal_variable():
     assert math.sqrt(2) == LEAKY_RELU_GAIN
     mean_square = LEAKY_RELU_GAIN**2 * (1 + LEAKY_RELU_SLOPE**2) / 2
     assert abs(mean_square - 1) < 0.05
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_linear_per_pixel_keeps_the_memory_format_of_features_and_gradients(memory_format):
+    x = torch.randn(3, 5, 4, 6, dtype=torch.float64).contiguous(memory_format=memory_format)
+    weight, bias = torch.randn(3, 2, 5).double(), torch.randn(2).double()
+    y = linear_per_pixel(x.requires_grad_(), weight, bias)
+    expected = torch.einsum("noc,nchw->nohw", weight, x) + bias[:, None, None]
+    torch.testing.assert_close(y, expected)
+    y.backward(torch.ones_like(y))
+    gradient = weight.sum(dim=1)[:, :, None, None].expand_as(x)
+    torch.testing.assert_close(x.grad, gradient)
+    assert x.grad.is_contiguous(memory_format=memory_format)

@@ -68,10 +68,12 @@ def test_a_resumed_run_equals_an_uninterrupted_one(demo_folder, tmp_path, run_id
     state, _ = train(half, demo_folder, tmp_path / "parts")
     assert state["nimg"] == 8
     resumed, resumed_run = train(config, demo_folder, tmp_path / "parts", state)
+    assert resumed.pop("config") == whole.pop("config")
     torch.testing.assert_close(resumed, whole, rtol=0, atol=0)
-    for name in ("samples-00000.016.png",):
-        pictures = [(run.samples / name).read_bytes() for run in (whole_run, resumed_run)]
-        assert pictures[0] == pictures[1]
+    pictures = [
+        (run.samples / "samples-00000.016.png").read_bytes() for run in (whole_run, resumed_run)
+    ]
+    assert pictures[0] == pictures[1]
 
 
 def test_workers_do_not_change_a_run(demo_folder, tmp_path):

@@ -51,12 +51,13 @@ def main() -> None:
     error = condition_error(
         synthesizer, held_out.params, held_out.photographs, held_out.region, batch=args.batch
     )
-    faces = synthesizer(held_out.params[:FIGURE_FACES], range(FIGURE_FACES))
+    shown = range(min(args.count, FIGURE_FACES))
+    faces = synthesizer(held_out.params[: len(shown)], shown)
     path = synthesizer.outdir(args.outdir, "control") / "held_out.png"
-    photographs = held_out.photographs[:FIGURE_FACES]
+    photographs = held_out.photographs[: len(shown)]
     rows = (photographs, shrink(faces.render, size).cpu(), faces.image.cpu())
     labels = ("photograph (never seen)", "rendering", "generated")
-    save_grid(path, torch.cat(rows), len(faces.image), row_labels=labels)
+    save_grid(path, torch.cat(rows), len(shown), row_labels=labels)
     print(
         f"{args.count} held-out faces: error {error.matched:.4f} with the right condition, "
         f"{error.shuffled:.4f} with another's, ratio {error.ratio:.3f} (images in [-1, 1])"

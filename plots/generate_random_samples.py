@@ -54,13 +54,13 @@ def main() -> None:
     with tqdm(total=len(seeds), unit="face", disable=None) as progress:
         for faces in batches:
             for row in range(len(faces.params)):
-                seed = seeds[progress.n]
+                seed = seeds[len(images)]
                 save_image(outdir / "images" / f"{seed}.png", faces.image[row])
                 save_image(outdir / "conditions" / f"render{seed}.png", faces.render[row])
                 save_image(outdir / "conditions" / f"normal{seed}.png", faces.normal_map[row])
+                images.append(faces.image[row].cpu())
                 progress.update()
-            images.append(faces.image.cpu())
-    save_grid(outdir / "grid.png", torch.cat(images), GRID_COLUMNS)
+    save_grid(outdir / "grid.png", torch.stack(images), GRID_COLUMNS)
     print(f"wrote {len(seeds)} faces, their conditions, params.npz and grid.png to {outdir}")
 
 

@@ -21,6 +21,15 @@ from my_utils.image_io import to_uint8
 from my_utils.lmdb_images import NORMAL_MAP, LmdbImages, image_key
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Many small operations: on a busy machine several threads mostly wait for one another."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def neutral_params(count: int = 1) -> FlameParams:
     params = FlameParams.from_vector(torch.zeros(count, 236))
     params.lighting[:, 0] = 3.7

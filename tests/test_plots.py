@@ -1,6 +1,7 @@
 """Every plot script, as a person calls it: from another folder, with only a checkpoint."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from my_utils.checkpoint import build_generator, save_generator
 from my_utils.run_config import run_config
 
 ROOT = Path(__file__).resolve().parents[1]
+ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def resources(demo_folder, tmp_path_factory):
 
 def run(script, *words, folder):
     command = [sys.executable, str(ROOT / "plots" / script), *words]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=ONE_THREAD)
 
 
 def pictures(folder):

@@ -1,5 +1,6 @@
 """The command `python train.py`, as a person types it."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
 TINY = ["--demo", "--resolution", "32", "--render_size", "32", "--channel_base", "128"]
 TINY += ["--channel_max", "8", "--z_dim", "8", "--w_dim", "8", "--batch", "4"]
 TINY += ["--texture_weight", "0", "--total_kimg", "0.016"]
@@ -15,7 +17,7 @@ TINY += ["--texture_weight", "0", "--total_kimg", "0.016"]
 
 def train(*words, folder):
     command = [sys.executable, str(ROOT / "train.py"), *words]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=ONE_THREAD)
 
 
 @pytest.fixture
@@ -55,7 +57,9 @@ def test_train_resume_and_finish(resources):
 def test_interrupt_saves_and_says_how_to_continue(resources):
     words = ["--run_id", "8", *TINY, "--resources", ".", "--total_kimg", "100"]
     command = [sys.executable, str(ROOT / "train.py"), *words, "--tick_kimg", "0.004"]
-    process = subprocess.Popen(command, cwd=resources, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=resources, stdout=subprocess.PIPE, text=True, env=ONE_THREAD
+    )
     for line in process.stdout:
         if line.startswith("kimg"):
             break

@@ -18,7 +18,12 @@ from model.camera import orthographic_projection
 from model.flame import FlameParams, FlameTexture
 from model.rasterizer import interpolate, rasterize
 from model.renderer import FaceRenderer, MeshRenderer
-from my_utils.demo_files import uv_layout, write_head_files, write_resources
+from my_utils.demo_files import (
+    uv_layout,
+    write_drawing_files,
+    write_head_files,
+    write_resources,
+)
 from my_utils.demo_motion import head_assets
 from my_utils.demo_parameters import demo_flame, sample_parameters
 from my_utils.demo_photographs import photographs
@@ -37,6 +42,7 @@ __all__ = [
     "sample_parameters",
     "texture_space",
     "uv_layout",
+    "write_drawing_files",
     "write_head_files",
     "write_resources",
 ]

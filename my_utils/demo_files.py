@@ -41,6 +41,7 @@ from my_utils.rendering_lmdb import write_rendering_lmdb
 
 DEMO_VERSION = 1  # of the pictures and the head; raised when either changes
 FACES_PER_TASK = 4
+DEFAULT_COUNT = 2000  # faces
 FIRST_BAD_ID, BAD_ID_STEP = 173, 500  # photographs that are no good, as DECA failed on some
 
 
@@ -72,6 +73,13 @@ def write_head_files(root: Path) -> None:
         if not path.exists():
             with atomic_path(path) as temporary:
                 write(temporary)
+
+
+def write_drawing_files(root: Path) -> None:
+    """Write what drawing faces needs, the head and some parameters, where it is missing."""
+    write_head_files(root)
+    if not ResourcePaths(Path(root)).parameters.exists():
+        write_parameter_files(root, sample_parameters(range(DEFAULT_COUNT)))
 
 
 def _write_flame_model(path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from my_utils.demo_surface import gaussian, loft, smoothstep
+from my_utils.demo_surface import gaussian, grid_triangles, loft, smoothstep
 
 # Where hair ends on the skin: |theta| in degrees, t.
 HAIRLINE = PchipInterpolator(
@@ -79,10 +79,7 @@ class Hair:
 def shell_topology():
     """Triangles [F, 3] and (column, row) in 0..1 of the vertices [H, 2] of every shell."""
     column, row = np.meshgrid(np.linspace(0, 1, COLUMNS), np.linspace(0, 1, ROWS))
-    number = np.arange(column.size).reshape(column.shape)
-    a, b, c, d = number[:-1, :-1], number[:-1, 1:], number[1:, :-1], number[1:, 1:]
-    faces = np.concatenate([np.stack([a, c, b], -1), np.stack([b, c, d], -1)]).reshape(-1, 3)
-    return faces, np.stack([column.ravel(), row.ravel()], 1)
+    return grid_triangles(ROWS, COLUMNS), np.stack([column.ravel(), row.ravel()], 1)
 
 
 def hairline(theta, shift=0.0):

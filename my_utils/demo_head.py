@@ -16,6 +16,7 @@ from my_utils.demo_surface import (
     EYEBALL_RADIUS,
     MOUTH_HALF_WIDTH,
     MOUTH_Y,
+    grid_triangles,
     loft,
     mouth_line,
     skin,
@@ -110,9 +111,7 @@ def _teeth(part, front_z):
     z = front_z - behind - 0.024 * (1 - np.cos(angle)) / (1 - np.cos(1.25))
     left, bottom, width, height = STRIPS[part]
     uv = np.stack([left + width * (across + 1) / 2, bottom + height * (1 - down)], -1)
-    number = np.arange(across.size).reshape(across.shape)
-    a, b, c, d = number[:-1, :-1], number[:-1, 1:], number[1:, :-1], number[1:, 1:]
-    faces = np.concatenate([np.stack([a, c, b], -1), np.stack([b, c, d], -1)]).reshape(-1, 3)
+    faces = grid_triangles(TEETH_ROWS, TEETH_COLUMNS)
     return np.stack([x, y, z], -1).reshape(-1, 3), faces, uv.reshape(-1, 2)
 
 

@@ -10,7 +10,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch.nn import functional as F
 
-from my_utils.demo_surface import gaussian, smoothstep
+from my_utils.demo_surface import gaussian, grid_triangles, smoothstep
 
 CANVAS = 64  # pixels; backgrounds are out of focus, so they are painted small
 
@@ -116,7 +116,4 @@ def clothes(random: np.random.Generator):
     shade = shade * np.where(row < 0.10, 0.80, 1.0)
     colors = shade[..., None] * color
     vertices = np.stack([x + 0 * row, y + 0 * angle, z + 0 * row], -1).reshape(-1, 3)
-    number = np.arange(rows * columns).reshape(rows, columns)
-    a, b, c, d = number[:-1, :-1], number[:-1, 1:], number[1:, :-1], number[1:, 1:]
-    faces = np.concatenate([np.stack([a, c, b], -1), np.stack([b, c, d], -1)]).reshape(-1, 3)
-    return vertices, faces, colors.reshape(-1, 3)
+    return vertices, grid_triangles(rows, columns), colors.reshape(-1, 3)

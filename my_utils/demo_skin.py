@@ -140,6 +140,17 @@ def _is_inside(places, polygon):
     return (crosses & (x0 + (y - y0) * slope > x)).sum(axis=1) % 2 == 1
 
 
+def _turn_outwards(triangles, surface):
+    """The same triangles with their corners anticlockwise seen from outside the head.
+
+    The disc has theta running clockwise, so there it is the other way round.
+    """
+    flat = _flat_disc(*surface.T)
+    a, b = (flat[triangles[:, k]] - flat[triangles[:, 0]] for k in (1, 2))
+    anticlockwise = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0] > 0
+    return np.where(anticlockwise[:, None], triangles[:, ::-1], triangles)
+
+
 def skin_topology():
     """Skin vertices (theta, t) and triangles, and the loops of vertices along the openings."""
     eye = np.concatenate([locate_front(*eye_ring(k).T) for k in range(len(EYE_RINGS))])
@@ -155,20 +166,11 @@ def skin_topology():
 
     loops = []
     for ring in (eye_ring(0), eye_ring(0) * [-1, 1], mouth_ring(0)):
-        wanted = locate_front(*ring.T)
-        loops.append(cKDTree(surface).query(wanted)[1])
-    loops[1] = loops[1][::-1]
+        loops.append(cKDTree(surface).query(locate_front(*ring.T))[1])
+    loops[1] = loops[1][::-1]  # anticlockwise again after mirroring
     points = loft(*surface.T)
     for loop in loops:
         middle = points[triangles].mean(axis=1)
         open_ = (middle[:, 2] > 0) & _is_inside(middle[:, :2], points[loop, :2])
         triangles = triangles[~open_]
-    normals = np.cross(*(points[triangles[:, k]] - points[triangles[:, 0]] for k in (1, 2)))
-    flat = _flat_disc(*surface.T)
-    a, b = (flat[triangles[:, k]] - flat[triangles[:, 0]] for k in (1, 2))
-    turned = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0] > 0
-    outward = np.einsum("ij,ij->i", normals, points[triangles].mean(1) - [0, 0, -0.05])
-    if outward[turned].sum() < 0:
-        turned = ~turned
-    triangles[~turned] = triangles[~turned][:, ::-1]
-    return surface, triangles, loops
+    return surface, _turn_outwards(triangles, surface), loops

@@ -101,6 +101,13 @@ def smoothstep(low, high, x):
     return s * s * (3 - 2 * s)
 
 
+def grid_triangles(rows: int, columns: int) -> np.ndarray:
+    """Triangles [F, 3] between the vertices of a grid, numbered row by row."""
+    number = np.arange(rows * columns).reshape(rows, columns)
+    a, b, c, d = number[:-1, :-1], number[:-1, 1:], number[1:, :-1], number[1:, 1:]
+    return np.concatenate([np.stack([a, c, b], -1), np.stack([b, c, d], -1)]).reshape(-1, 3)
+
+
 def smooth_maximum(a, b, softness):
     """The larger of a and b with the edge rounded over about `softness`."""
     return 0.5 * (a + b + np.sqrt((a - b) ** 2 + softness**2))

@@ -61,9 +61,9 @@ class FaceSynthesizer:
         config = loaded.config
         folder = Resources(resources or (demo_root if config.demo else resources_root))
         if config.demo:
-            from my_utils.demo import write_head_files  # heavy, and nobody else needs it
+            from my_utils.demo import write_drawing_files  # heavy, and nobody else needs it
 
-            write_head_files(folder.paths.root)
+            write_drawing_files(folder.paths.root)
         renderer = folder.face_renderer(config.render_size)
         return FaceSynthesizer(loaded.generator.to(device), renderer.to(device), config, folder)
 

@@ -7,7 +7,6 @@ fool it while keeping the skin of one face the same in every pose (GIF, section 
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,18 +15,14 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from model.condition import ParameterNormalization, build_condition, shrink
+from model.condition import ParameterNormalization, shrink
 from model.flame import FlameParams
 from model.generator import seeded_z
 from model.losses import (
     discriminator_logistic_loss,
     generator_nonsaturating_loss,
     r1_penalty,
-    sample_texture_pairs,
-    texture_consistency_loss,
 )
-from model.renderer import FaceRenderer
-from model.texture_sampler import TextureSampler
 from my_utils.assets import Resources
 from my_utils.checkpoint import (
     CheckpointStore,
@@ -40,7 +35,6 @@ from my_utils.checkpoint import (
 from my_utils.dataset import FaceDataset, InfiniteSampler, TrainingPair
 from my_utils.ema import ema_decay, update_ema
 from my_utils.errors import UserError
-from my_utils.face_sampling import interpolate_neighbours
 from my_utils.image_io import image_grid, save_picture
 from my_utils.metrics_log import MetricsLog
 from my_utils.parallel import Processes
@@ -48,45 +42,11 @@ from my_utils.run_config import RunConfig
 from my_utils.run_dir import RunDir
 from my_utils.runtime import StopRequest, seeded, step_generator
 from my_utils.synthesis import FaceSynthesizer
+from my_utils.texture_loss import TextureLoss
 
 # Published: both step sizes are scaled for lazy regularisation, the generator's as if it had one.
 LAZY_RATIO_GENERATOR = 4 / 5
 GRID_FACES = 8
-
-
-@dataclass(frozen=True)
-class TextureLoss:
-    """The texture-consistency loss over live renderings of interpolated faces (GIF, sec. 3.3)."""
-
-    config: RunConfig
-    renderer: FaceRenderer
-    sampler: TextureSampler
-    face_mask: Tensor  # [1, 1, 256, 256] in [0, 1]
-
-    def __call__(
-        self,
-        generator: nn.Module,
-        params: FlameParams,  # N rows
-        random: torch.Generator,
-    ) -> Tensor:
-        """Generate faces between the rows of `params` in one style, and compare their skins.
-
-        N rows give N - 1 faces and as many random pairs of them.
-        """
-        params = interpolate_neighbours(params, torch.rand((), generator=random).item())
-        with torch.no_grad():
-            rendering = self.renderer(params)
-            vertices = self.renderer.flame(params)
-        condition = build_condition(
-            self.config.condition,
-            render=shrink(rendering.image, self.config.resolution),
-            normal_map=shrink(rendering.normal_map, self.config.resolution),
-        )
-        style = torch.randn((1, self.config.z_dim), generator=random).to(condition)
-        image = generator(style.expand(len(params), -1), condition)
-        sample = self.sampler(image, vertices, params.camera)
-        pairs = sample_texture_pairs(len(params), generator=random)
-        return texture_consistency_loss(sample.texture, sample.visibility, self.face_mask, pairs)
 
 
 def training_loop(
@@ -126,8 +86,8 @@ def training_loop(
     texture_loss = None
     if config.texture_weight:
         face_mask = torch.from_numpy(resources.face_mask).to(device)
-        sampler = resources.texture_sampler().to(device)
-        texture_loss = TextureLoss(config, renderer, sampler, face_mask)
+        texture_sampler = resources.texture_sampler().to(device)
+        texture_loss = TextureLoss(config, renderer, texture_sampler, face_mask)
     synthesizer = FaceSynthesizer(generator_ema, renderer, config, resources)
 
     # Restore.

@@ -11,7 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.ops import LEAKY_RELU_GAIN, blur, fir_kernel, leaky_relu, upsample2d
+from model.ops import (
+    LEAKY_RELU_GAIN,
+    blur,
+    fir_kernel,
+    leaky_relu,
+    linear_per_pixel,
+    upsample2d,
+)
 
 MIN_RESOLUTION, MAX_RESOLUTION = 16, 1024
 
@@ -211,14 +218,14 @@ class StyledConv(ModulatedConv2d):
         w: Tensor,  # [N, w_dim]
         condition: Tensor | None,  # [N, C, r, r] at the resolution of the result
     ) -> Tensor:
-        if self.injection is None:
-            offset = self.bias[:, None, None] * LEAKY_RELU_GAIN
-        else:
-            offset = self.injection(condition, bias=self.bias, gain=LEAKY_RELU_GAIN)
         style = self.style(w)
         y = self.convolve(x * per_channel(style))
-        factor = per_channel(self.demodulation(style) * LEAKY_RELU_GAIN)
-        return leaky_relu(torch.addcmul(offset.to(y.dtype), y, factor.to(y.dtype)))
+        factor = per_channel(self.demodulation(style) * LEAKY_RELU_GAIN).to(y.dtype)
+        if self.injection is None:
+            bias = per_channel(self.bias[None] * LEAKY_RELU_GAIN).to(y.dtype)
+            return leaky_relu(torch.addcmul(bias, y, factor))
+        injected = self.injection(condition, bias=self.bias, gain=LEAKY_RELU_GAIN)
+        return leaky_relu(injected.addcmul_(y, factor))
 
 
 class ToRGB(nn.Module):
@@ -245,9 +252,7 @@ class ToRGB(nn.Module):
     ) -> Tensor:
         style = self.modulation(w) * self.scale
         weight = self.weight.flatten(1) * style[:, None]  # [N, 3, in_channels]
-        pixels = x.flatten(2).transpose(1, 2)  # [N, H W, in_channels]
-        rgb = torch.baddbmm(self.bias, pixels, weight.transpose(1, 2))
-        rgb = rgb.transpose(1, 2).unflatten(2, x.shape[2:])
+        rgb = linear_per_pixel(x, weight, self.bias)
         return rgb if image is None else rgb + upsample2d(image, self.fir)
 
 

@@ -56,3 +56,21 @@ def upsample2d(
 def leaky_relu(x: Tensor) -> Tensor:
     """Leaky ReLU in place, without gain: only for a fresh result that nothing else holds."""
     return F.leaky_relu(x, LEAKY_RELU_SLOPE, inplace=True)
+
+
+def linear_per_pixel(
+    x: Tensor,  # [N, C, H, W]
+    weight: Tensor,  # [N, O, C]
+    bias: Tensor,  # [O]
+) -> Tensor:  # [N, O, H, W]
+    """A 1x1 convolution with weights of each sample's own, as one batched matrix product.
+
+    Pixels are the rows of the matrix or its columns, as they lie in memory, so that neither the
+    result nor the gradient has to be rearranged.
+    """
+    if x.is_contiguous(memory_format=torch.channels_last):
+        pixels = x.flatten(2).transpose(1, 2)
+        y = torch.baddbmm(bias, pixels, weight.transpose(1, 2)).transpose(1, 2)
+    else:
+        y = torch.baddbmm(bias[:, None], weight, x.flatten(2))
+    return y.unflatten(2, x.shape[2:])

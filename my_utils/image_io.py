@@ -36,6 +36,7 @@ SAVE_OPTIONS = {
     ".pdf": {"format": "PDF"},
 }
 GAP = 2  # pixels between the tiles of a grid
+MIN_TILE = 128  # pixels; smaller images are magnified by a whole factor to be looked at
 MIN_CAPTION_WIDTH = 256  # pixels; a narrower grid gets white space at its right instead
 TEXT_COLOUR = (32, 32, 32)
 
@@ -94,13 +95,15 @@ def image_grid(
 ) -> Image.Image:
     """Lay images out like a figure of a paper: labels at the left and top, a caption below.
 
-    Text is wrapped at spaces; where one word is wider than a tile, the cells grow, so that no
-    label is ever cut.
+    Images smaller than 128 pixels are magnified by a whole factor. Text is wrapped at spaces;
+    where one word is wider than a tile, the cells grow, so that no label is ever cut.
     """
     rows = -(-len(images) // columns)
     for labels, count in ((row_labels, rows), (column_labels, columns)):
         if labels is not None and len(labels) != count:
             raise ValueError(f"{len(labels)} labels for {count} rows or columns")
+    factor = max(1, MIN_TILE // images.shape[-1])
+    images = images.repeat_interleave(factor, dim=-1).repeat_interleave(factor, dim=-2)
     height, width = images.shape[-2:]
     font = ImageFont.load_default(size=max(12, min(height // 10, 24)))
 

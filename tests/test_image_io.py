@@ -113,13 +113,19 @@ def test_an_unknown_suffix_names_the_known_ones(tmp_path):
 
 
 def test_a_grid_without_labels_holds_the_images_row_by_row():
-    images = torch.linspace(-1, 1, 5).view(5, 1, 1, 1).expand(5, 3, 10, 12)
+    images = torch.linspace(-1, 1, 5).view(5, 1, 1, 1).expand(5, 3, 150, 200)
     grid = np.asarray(image_grid(images, 3))
-    assert grid.shape == (24, 42, 3)
+    assert grid.shape == (304, 606, 3)
     for n, level in enumerate(to_uint8(images)[:, 0, 0, 0]):
-        y, x = n // 3 * 12 + 1, n % 3 * 14 + 1
-        assert (grid[y : y + 10, x : x + 12] == level).all()
-    assert (grid[12:, 28:] == 255).all()  # no sixth image: paper
+        y, x = n // 3 * 152 + 1, n % 3 * 202 + 1
+        assert (grid[y : y + 150, x : x + 200] == level).all()
+    assert (grid[152:, 404:] == 255).all()  # no sixth image: paper
+
+
+def test_small_images_are_magnified_by_a_whole_factor():
+    images = torch.rand(1, 3, 50, 50) * 2 - 1
+    grid = np.asarray(image_grid(images, 1))[1:-1, 1:-1]
+    assert (grid == to_uint8(images)[0].repeat(2, axis=0).repeat(2, axis=1)).all()
 
 
 def ink(picture) -> int:

@@ -62,6 +62,7 @@ def main() -> int:
             print(f"run {config.run_id} is complete: {state['nimg']} images were seen")
             return 0
         if processes.is_first:
+            print(f"continuing after {state['nimg']} images" if state else "starting a new run")
             run.write_provenance(config.to_dict())
         training_loop(config, resources, dataset, run, state, processes=processes, stop=stop)
     processes.close()
@@ -108,7 +109,6 @@ def state_to_continue(ckpt: str | None, run, config: RunConfig) -> dict | None:
             f"the checkpoint of run {state['config']['run_id']} was trained with other choices "
             f"(checkpoint -> now); repeat them, or train into another --resources folder:{table}"
         )
-    print(f"continuing after {state['nimg']} images")
     return state
 
 

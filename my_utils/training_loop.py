@@ -273,7 +273,7 @@ def status_line(row: dict[str, float]) -> str:
         for name, value in row.items()
         if name.startswith("loss/")
     )
-    return f"kimg {row['nimg'] / 1000:.1f}  sec/kimg {row['sec_per_kimg']:.1f}  {losses}"
+    return f"kimg {row['nimg'] / 1000:g}  sec/kimg {row['sec_per_kimg']:.1f}  {losses}"
 
 
 def sample_grid(synthesizer: FaceSynthesizer, dataset: FaceDataset) -> Image.Image:

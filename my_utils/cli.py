@@ -13,11 +13,19 @@ DEMO_GENERATORS = REPOSITORY / "docs" / "demo"
 
 
 def run_script(main: Callable[[], int | None]) -> None:
-    """Run a script's `main`: a UserError becomes one line on stderr and exit status 2."""
+    """Run a script's `main`: what a person can mend becomes one line on stderr and exit status 2.
+
+    That is any UserError, and a file or folder that cannot be read or written.
+    """
     try:
         status = main()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
+        status = 2
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
         status = 2
     except KeyboardInterrupt:
         status = 130
@@ -30,6 +38,13 @@ def script_parser(docstring: str) -> argparse.ArgumentParser:
         description=inspect.cleandoc(docstring),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+
+
+def positive_int(text: str) -> int:
+    """An argparse type: a whole number of at least one."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
 
 
 def parse_seeds(text: str, *, option: str = "--seeds") -> list[int]:
@@ -67,7 +82,7 @@ def add_synthesis_options(parser: argparse.ArgumentParser, *, outdir: str) -> No
     choice.add_argument(
         "--ckpt", metavar="FILE", help="generator (.safetensors), training state (.pt), or 'demo'"
     )
-    parser.add_argument("--batch", type=int, default=8, help="faces drawn at once (8)")
+    parser.add_argument("--batch", type=positive_int, default=8, help="faces drawn at once (8)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda:0 ... (auto)")
     parser.add_argument(
         "--truncation", type=float, default=1.0, help="1 keeps styles, 0 is the mean style (1)"

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-# The 236 numbers that describe one face (DECA's order, gif_spec A.1 of the published code).
+# The 236 numbers that describe one face (DECA's order, as in the published code).
 FLAME_SLICES = {
     "shape": slice(0, 100),  # identity coefficients, in standard deviations
     "expression": slice(100, 150),  # expression coefficients, in standard deviations

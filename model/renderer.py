@@ -82,7 +82,7 @@ class MeshRenderer(nn.Module):
         lighting: Tensor,  # [N, 9, 3]
         albedo: Tensor,  # [N | 1, 3, H, W] RGB 0..255; full of one number for a plain mesh
     ) -> Rendering:
-        """Textured rendering and normal map, as published (gif_spec E.3-E.5)."""
+        """Textured rendering and normal map, as published: floored to 8 bits, background black."""
         projected = orthographic_projection(vertices, camera)
         fragments = rasterize(projected, self.faces, self.size)
         normals = vertex_normals(vertices, self.faces)[:, self.faces]

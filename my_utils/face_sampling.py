@@ -23,7 +23,7 @@ def random_params(
     yaw_degrees: float = 22.5,
     jaw_degrees: float = 15.0,
 ) -> FlameParams:
-    """Random people: the published sampling protocol (gif_spec F.3), one random stream per seed.
+    """Random people in the ranges of the published samples, one random stream per seed.
 
     The first `components` shape and expression coefficients and all texture coefficients are
     N(0, 1), yaw is uniform in +-`yaw_degrees`, the jaw opens by 0 to `jaw_degrees`. The camera is

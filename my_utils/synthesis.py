@@ -15,7 +15,7 @@ from model.generator import Generator, seeded_z
 from model.renderer import FaceRenderer
 from my_utils.assets import Resources
 from my_utils.checkpoint import load_generator
-from my_utils.cli import choose_checkpoint
+from my_utils.cli import DEMO_GENERATORS, choose_checkpoint
 from my_utils.run_config import RunConfig
 from my_utils.runtime import select_device
 
@@ -40,11 +40,14 @@ class FaceSynthesizer:
         renderer: FaceRenderer,
         config: RunConfig,
         resources: Resources,
+        *,
+        label: str = "",  # folder of its pictures below output_files/sample; default: the run id
     ) -> None:
         self.generator = generator
         self.renderer = renderer
         self.config = config
         self.resources = resources
+        self.label = label or str(config.run_id)
 
     @staticmethod
     def from_checkpoint(
@@ -65,7 +68,14 @@ class FaceSynthesizer:
 
             write_drawing_files(folder.paths.root)
         renderer = folder.face_renderer(config.render_size)
-        return FaceSynthesizer(loaded.generator.to(device), renderer.to(device), config, folder)
+        shipped = Path(path).resolve().parent == DEMO_GENERATORS
+        return FaceSynthesizer(
+            loaded.generator.to(device),
+            renderer.to(device),
+            config,
+            folder,
+            label="demo" if shipped else "",
+        )
 
     @staticmethod
     def from_args(args: argparse.Namespace) -> "FaceSynthesizer":
@@ -84,8 +94,7 @@ class FaceSynthesizer:
 
     def outdir(self, chosen: Path | None, name: str) -> Path:
         """Where a script's pictures go: the folder chosen, or `name` below the run's samples."""
-        samples = self.resources.paths.output_root / "sample" / str(self.config.run_id)
-        return chosen or samples / name
+        return chosen or self.resources.paths.output_root / "sample" / self.label / name
 
     @torch.no_grad()
     def __call__(

@@ -141,16 +141,16 @@ def training_loop(
         step = nimg // config.batch
         losses: dict[str, Tensor] = {}
 
+        # Both phases judge the same faces: the discriminator's step leaves the generator as it is.
+        fake = call_generator(z, condition)
+
         # Discriminator: logistic loss on photographs and generated faces, and lazily R1.
         set_trainable(discriminator, True)
-        set_trainable(generator, False)
         optimizer_d.zero_grad(set_to_none=True)
         with_r1 = config.r1_gamma > 0 and (step + 1) % config.r1_interval == 0
         image.requires_grad_(with_r1)
         real_logits = call_discriminator(image, condition)
-        with torch.no_grad():
-            fake = call_generator(z, condition)
-        fake_logits = call_discriminator(fake, condition)
+        fake_logits = call_discriminator(fake.detach(), condition)
         losses["D"] = discriminator_logistic_loss(real_logits, fake_logits)
         loss = losses["D"]
         if with_r1:
@@ -163,11 +163,8 @@ def training_loop(
 
         # Generator: fool the discriminator, and keep each face's skin.
         set_trainable(discriminator, False)
-        set_trainable(generator, True)
         optimizer_g.zero_grad(set_to_none=True)
-        losses["G"] = generator_nonsaturating_loss(
-            call_discriminator(call_generator(z, condition), condition)
-        )
+        losses["G"] = generator_nonsaturating_loss(call_discriminator(fake, condition))
         losses["G"].backward()
         if texture_loss is not None and step % config.texture_interval == 0:
             losses["texture"] = texture_loss(call_generator, params, random)

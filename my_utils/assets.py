@@ -1,19 +1,15 @@
-"""Finds, checks and safely reads every resource file: FLAME, textures, masks and parameters.
+"""Finds, checks and reads every resource file: FLAME, textures, masks and parameters.
 
-The files are third-party downloads, several of them pickles. This module holds the project's only
-unpickler, which gives out nothing but inert stand-ins, and turns whatever is missing, incomplete or
-misshapen into one sentence that says where to get the right file.
+The files are third-party downloads. Whatever is missing, incomplete or misshapen becomes one
+sentence that says where to get the right file.
 """
 
-import contextlib
 import functools
-import gc
 import math
-import pickle
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,7 +27,7 @@ from model.renderer import FaceRenderer, MeshRenderer
 from model.texture_sampler import TexelTable, TextureSampler, texel_table_from_uv
 from my_utils.errors import UserError
 from my_utils.image_codec import decode_image
-from my_utils.pickle_stand_ins import resolve, stand_in
+from my_utils.safe_read import npy_header, reading, restricted_load
 from my_utils.wavefront import read_obj
 
 INPUT_ARCHIVE = "the authors' archive http://files.is.tuebingen.mpg.de/gif/input_files.zip"
@@ -66,86 +62,6 @@ class ParameterTable(NamedTuple):
     vectors: np.ndarray  # [P, 236] float32
 
 
-class _RestrictedUnpickler(pickle.Unpickler):
-    """Knows the names that array data needs, as inert stand-ins, and refuses all others."""
-
-    def __init__(self, file: BinaryIO, path: Path):
-        # latin1 keeps the bytes of Python 2 strings, in which NumPy data of that time is stored.
-        super().__init__(file, encoding="latin1")
-        self.path = path
-
-    def find_class(self, module: str, name: str) -> type:
-        kind = stand_in(module, name)
-        if kind is None:
-            raise UserError(
-                f"{self.path} is refused and nothing in it was executed: it asks for "
-                f"{module}.{name}, which array data never needs"
-            )
-        return kind
-
-
-@contextlib.contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """Turn every way in which reading `path` can fail into one sentence that names it."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(64)
-        if head.startswith(b"version https://git-lfs"):
-            raise UserError(
-                f"{path} is a Git LFS pointer, not the file itself: run `git lfs pull` where it "
-                "came from, or download the file"
-            )
-        yield
-    except UserError:
-        raise
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist") from None
-    except Exception as error:  # damaged files make the readers raise nearly anything
-        reason = str(error) or type(error).__name__
-        raise UserError(f"{path} is incomplete, damaged or of another kind: {reason}") from error
-
-
-def restricted_load(path: Path) -> object:
-    """Read a pickle (.pkl) or NumPy file (.npy) that may hold objects, without running any code.
-
-    Containers, numbers and text come as they are; NumPy arrays, SciPy matrices (dense) and torch
-    tensors come as NumPy arrays, chumpy objects as something `numpy.asarray` understands. A
-    dictionary saved with numpy.save comes as that dictionary.
-
-    Raises:
-        UserError: the file is missing, damaged, or names anything that is not array data.
-    """
-    path = Path(path)
-    with _reading(path), path.open("rb") as file:
-        if path.suffix != ".npy":
-            return _unpickle(file, path)
-        _, _, dtype = _npy_header(file)
-        if not dtype.hasobject:
-            return np.load(path, allow_pickle=False)
-        array = np.asarray(_unpickle(file, path))
-        return array.item() if array.shape == () else array
-
-
-def _unpickle(file: BinaryIO, path: Path) -> object:
-    # The parameters of 70 000 faces are a million small objects; collecting garbage among them
-    # doubles the time.
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        return resolve(_RestrictedUnpickler(file, path).load())
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-def _npy_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Shape, column-major order and type of the NumPy array that follows in the file."""
-    version = np.lib.format.read_magic(file)
-    if version == (1, 0):
-        return np.lib.format.read_array_header_1_0(file)
-    return np.lib.format.read_array_header_2_0(file)
-
-
 def _array(fields: Mapping, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
     """A field as an array whose shape must fit; None fits any size."""
     if name not in fields:
@@ -162,7 +78,7 @@ def _array(fields: Mapping, name: str, shape: tuple[int | None, ...]) -> np.ndar
 def load_flame(path: Path, landmarks_path: Path | None = None) -> FlameAssets:
     """Read a FLAME model file: 2020 (chumpy, Python 2) or 2023 Open (plain NumPy)."""
     fields = restricted_load(path)
-    with _reading(path):
+    with reading(path):
         v_template = _array(fields, "v_template", (None, 3))
         vertices = len(v_template)
         parents = _array(fields, "kintree_table", (2, None))[0].astype(np.int64)
@@ -189,7 +105,7 @@ def load_flame(path: Path, landmarks_path: Path | None = None) -> FlameAssets:
 def load_landmarks(path: Path) -> LandmarkEmbedding:
     """Read `landmark_embedding.npy`."""
     fields = restricted_load(path)
-    with _reading(path):
+    with reading(path):
         full_faces = np.asarray(fields["full_lmk_faces_idx"]).reshape(-1)
         return LandmarkEmbedding(
             static_faces=_array(fields, "static_lmk_faces_idx", (51,)),
@@ -214,11 +130,11 @@ def load_texture_space(path: Path) -> TextureSpace:
 
     The published file holds 200 directions, 1.2 GB in memory, so it is read one row at a time.
     """
-    with _reading(path), zipfile.ZipFile(path) as archive:
+    with reading(path), zipfile.ZipFile(path) as archive:
         with np.load(path, allow_pickle=False) as fields:
             mean = _array(fields, "mean", (None, None, 3)).astype(np.float32)
         with archive.open("tex_dir.npy") as file:
-            shape, column_major, dtype = _npy_header(file)
+            shape, column_major, dtype = npy_header(file)
             if len(shape) != 4 or shape[:3] != mean.shape or column_major or dtype.hasobject:
                 raise ValueError(f"'tex_dir' has shape {shape} instead of {mean.shape} + (any,)")
             directions = np.empty((*shape[:3], min(shape[3], TEXTURE_DIM)), dtype=np.float32)
@@ -233,7 +149,7 @@ def load_uv_layout(
     faces: np.ndarray | None = None,  # [F, 3] of the model, to compare with
 ) -> UvLayout:
     """Read the texture layout of `head_template_mesh.obj`; UserError if it has other triangles."""
-    with _reading(path):
+    with reading(path):
         layout, obj_faces = read_obj(path, path.read_text(encoding="latin1"))
     if faces is not None and not np.array_equal(obj_faces, faces):
         raise UserError(
@@ -246,7 +162,7 @@ def load_uv_layout(
 def load_texel_table(path: Path) -> TexelTable:
     """Read `texture_data_256.npy`: which point of the mesh every texel shows."""
     fields = restricted_load(path)
-    with _reading(path):
+    with reading(path):
         texels = _array(fields, "valid_pixel_ids", (None,)).astype(np.int64)
         return TexelTable(
             x=_array(fields, "x_coords", (None,))[texels].astype(np.int64),
@@ -258,7 +174,7 @@ def load_texel_table(path: Path) -> TexelTable:
 
 def load_face_mask(path: Path) -> np.ndarray:
     """Read the mask of the face in the texture: [1, 1, 256, 256] float32 in [0, 1]."""
-    with _reading(path):
+    with reading(path):
         mask = decode_image(path.read_bytes(), expected_size=RENDER_SIZE)[..., 0]
     return mask[None, None].astype(np.float32) / 255
 
@@ -266,7 +182,7 @@ def load_face_mask(path: Path) -> np.ndarray:
 def load_parameters(path: Path) -> ParameterTable:
     """Read DECA's parameters: a dictionary from "00017.pkl" to that photograph's six codes."""
     entries = restricted_load(path)
-    with _reading(path):
+    with reading(path):
         ids = np.array([int(key.split(".")[0]) for key in entries], dtype=np.int64)
         if len(ids) == 0:
             raise ValueError("it has no entries")
@@ -286,7 +202,7 @@ def load_parameters(path: Path) -> ParameterTable:
 
 def load_bad_images(path: Path) -> frozenset[int]:
     """Read the ids of photographs whose parameters are wrong, from names like "00017.npy"."""
-    with _reading(path), np.load(path, allow_pickle=False) as fields:
+    with reading(path), np.load(path, allow_pickle=False) as fields:
         return frozenset(int(name.split(".")[0]) for name in _array(fields, "bad_images", (None,)))
 
 

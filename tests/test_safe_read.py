@@ -1,0 +1,213 @@
+"""Files of strangers are read without running anything in them."""
+
+import ast
+import copyreg
+import io
+import os
+import pickle
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.sparse
+import torch
+
+from my_utils import safe_read
+from my_utils.errors import UserError
+from my_utils.safe_read import restricted_load
+
+
+def same(found, expected):
+    """Whether two trees of containers and arrays are equal in types, shapes and values."""
+    if isinstance(expected, dict):
+        return found.keys() == expected.keys() and all(
+            same(found[key], expected[key]) for key in expected
+        )
+    if isinstance(expected, (list, tuple)):
+        return type(found) is type(expected) and all(map(same, found, expected))
+    if isinstance(expected, np.ndarray):
+        assert found.dtype == expected.dtype and found.shape == expected.shape
+        if expected.dtype.hasobject:
+            return all(map(same, found.flat, expected.flat))
+        return np.array_equal(found, expected)
+    return type(found) is type(expected) and found == expected
+
+
+# What array data looks like.
+
+TREE = {
+    "floats": np.random.default_rng(0).normal(size=(3, 4)),
+    "column_major": np.asfortranarray(np.arange(12, dtype=np.float32).reshape(3, 4)),
+    "big_endian": np.arange(4, dtype=">i4"),
+    "flags": np.array([True, False]),
+    "half": np.array([1.5, -2], dtype=np.float16),
+    "names": np.array(["00017.npy", "x"]),
+    "bytes": np.array([b"ab", b"c"]),
+    "nothing": np.empty((0, 3), dtype=np.int64),
+    "scalar": np.float32(1.5),
+    "objects": np.array([np.arange(3), None, "word", {"a": np.arange(2)}], dtype=object),
+    "plain": [1, 2.5, "text", b"raw", None, True, 1j, 10**30, (1, [2]), {"k": {1, 2}}],
+    "ordered": {"b": 1, "a": 2},
+}
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_array_data_of_every_protocol_comes_as_it_was(tmp_path, protocol):
+    path = tmp_path / "tree.pkl"
+    path.write_bytes(pickle.dumps(TREE, protocol))
+    assert same(restricted_load(path), TREE)
+    np.save(tmp_path / "tree.npy", TREE, allow_pickle=True)
+    assert same(restricted_load(tmp_path / "tree.npy"), TREE)
+
+
+def test_arrays_can_be_written_to(tmp_path):
+    np.save(tmp_path / "a.npy", {"a": np.zeros(3)}, allow_pickle=True)
+    restricted_load(tmp_path / "a.npy")["a"][0] = 1
+
+
+@pytest.mark.parametrize("layout", ["csc", "csr", "coo"])
+@pytest.mark.parametrize("kind", ["matrix", "array"])
+def test_sparse_matrices_come_dense(tmp_path, layout, kind):
+    dense = np.random.default_rng(0).normal(size=(4, 6)) * (np.arange(24).reshape(4, 6) % 3 == 0)
+    matrix = getattr(scipy.sparse, f"{layout}_{kind}")(dense)
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps(matrix))
+    assert np.array_equal(restricted_load(tmp_path / "a.pkl"), dense)
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.float32, torch.float64, torch.uint8])
+def test_torch_tensors_come_as_arrays(tmp_path, dtype):
+    base = torch.arange(24).to(dtype).reshape(4, 6)
+    tree = OrderedDict(whole=base, view=base[1:, ::2].T)
+    np.save(tmp_path / "a.npy", tree, allow_pickle=True)
+    found = restricted_load(tmp_path / "a.npy")
+    assert same(found, {name: tensor.numpy() for name, tensor in tree.items()})
+
+
+def test_plain_arrays_are_read_too(tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(6).reshape(2, 3))
+    assert same(restricted_load(tmp_path / "a.npy"), np.arange(6).reshape(2, 3))
+
+
+# What array data never does.
+
+
+class Call:
+    """Pickles as a call."""
+
+    def __init__(self, function, *arguments, state=None):
+        self.reduced = (function, arguments, state)
+
+    def __reduce__(self):
+        return self.reduced if self.reduced[2] else self.reduced[:2]
+
+
+def touch(path) -> str:
+    return f"touch {path}"
+
+
+ATTACKS = {
+    "posix.system": lambda mark: Call(os.system, touch(mark)),
+    "builtins.eval": lambda mark: Call(eval, f"open({str(mark)!r}, 'w')"),
+    "builtins.exec": lambda mark: Call(exec, f"open({str(mark)!r}, 'w')"),
+    "builtins.getattr": lambda mark: Call(getattr, "text", "upper"),
+    "builtins.__import__": lambda mark: Call(__import__, "os"),
+    "io.open": lambda mark: Call(io.open, str(mark), "w"),
+    "numpy.load": lambda mark: Call(np.load, str(mark), None, True),
+    "torch.serialization.load": lambda mark: Call(torch.load, str(mark)),
+    "ast.literal_eval": lambda mark: Call(ast.literal_eval, "1"),
+    "pickle.loads|_pickle.loads": lambda mark: Call(pickle.loads, b"N."),
+    "pathlib": lambda mark: Path("here"),
+    "collections.Counter": lambda mark: __import__("collections").Counter("ab"),
+    "functools.partial": lambda mark: __import__("functools").partial(os.system, touch(mark)),
+}
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize("container", ["pkl", "npy", "inside an object array", "inside a tensor"])
+def test_calls_are_refused_by_name_and_not_made(tmp_path, name, container):
+    mark = tmp_path / "executed"
+    attack = {"J": ATTACKS[name](mark)}
+    path = tmp_path / ("attack.pkl" if container == "pkl" else "attack.npy")
+    if container == "pkl":
+        path.write_bytes(pickle.dumps(attack))
+    elif container == "npy":
+        np.save(path, attack, allow_pickle=True)
+    elif container == "inside an object array":
+        np.save(path, {"a": np.array([attack, None], dtype=object)}, allow_pickle=True)
+    else:
+        buffer = io.BytesIO()
+        torch.save(attack, buffer, _use_new_zipfile_serialization=False)
+        load_storage = torch.storage._load_from_bytes
+        np.save(path, {"a": Call(load_storage, buffer.getvalue())}, allow_pickle=True)
+    pattern = "attack.npy" if container == "inside a tensor" else name
+    with pytest.raises(UserError, match=pattern):
+        restricted_load(path)
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        # An array of objects made from raw bytes would treat them as addresses.
+        Call(np.ndarray, (1,), np.dtype(object), b"AAAAAAAA"),
+        Call(
+            np.ndarray, (1,), np.dtype(object), state=(1, (1,), np.dtype(object), False, b"A" * 8)
+        ),
+        Call(
+            np.zeros(1).__reduce__()[0],  # numpy's _reconstruct, wherever this version has it
+            np.ndarray,
+            (0,),
+            b"b",
+            state=(1, (4,), np.dtype("f8"), False, b"short"),
+        ),
+        # A structured type may hide objects.
+        np.zeros(2, dtype=[("a", "f8")]),
+        np.array(["2020-01-01"], dtype="datetime64[D]"),
+        # Column indices beyond the matrix would write outside of the dense one.
+        Call(
+            copyreg._reconstructor,
+            scipy.sparse.csr_matrix,
+            object,
+            None,
+            state={
+                "_shape": (2, 2),
+                "data": np.ones(1),
+                "indices": np.array([10**6]),
+                "indptr": np.array([0, 1, 1]),
+            },
+        ),
+        # A tensor larger than its numbers.
+        Call(
+            torch._utils._rebuild_tensor_v2,
+            torch.zeros(3).__reduce_ex__(2)[1][0],
+            0,
+            (10**6,),
+            (1,),
+            False,
+            OrderedDict(),
+        ),
+        Call(copyreg._reconstructor, int, object, None),
+    ],
+)
+def test_forged_arrays_are_refused(tmp_path, attack):
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps(attack))
+    with pytest.raises(UserError, match="a.pkl is incomplete, damaged or of another kind"):
+        found = restricted_load(tmp_path / "a.pkl")
+        assert found is None, "something was made of it"
+
+
+def test_a_truncated_file_is_a_sentence_at_any_length(tmp_path):
+    np.save(tmp_path / "whole.npy", TREE, allow_pickle=True)
+    whole = (tmp_path / "whole.npy").read_bytes()
+    for length in [0, 1, 5, 10, 60, *range(100, len(whole), 97), len(whole) - 1]:
+        (tmp_path / "cut.npy").write_bytes(whole[:length])
+        with pytest.raises(UserError, match="cut.npy is incomplete"):
+            restricted_load(tmp_path / "cut.npy")
+
+
+def test_there_is_one_unpickler():
+    root = Path(safe_read.__file__).parents[1]
+    folders = ("model", "my_utils", "prepare_lmdb", "plots", "mturk")
+    sources = [path for folder in folders for path in (root / folder).rglob("*.py")]
+    assert [p.name for p in sources if "pickle.Unpickler" in p.read_text()] == ["safe_read.py"]

@@ -20,7 +20,11 @@ from my_utils.run_config import RunConfig, add_config_options, config_from_args
 def parse_args() -> argparse.Namespace:
     parser = script_parser(__doc__)
     parser.add_argument("--run_id", type=int, default=0, help="which run to train (default: 0)")
-    parser.add_argument("--ckpt", metavar="FILE", help="continue from this training state (.pt)")
+    parser.add_argument(
+        "--ckpt",
+        metavar="FILE",
+        help="continue from this training state (.pt) or released checkpoint (.model)",
+    )
     parser.add_argument("--dry_run", action="store_true", help="show what would happen, and stop")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda:0 ... (auto)")
     add_resource_options(parser)
@@ -74,7 +78,7 @@ def main() -> int:
 
 def describe(config: RunConfig, faces: int, run) -> None:
     """Print what will be trained, on what, and what it will write where."""
-    from my_utils.checkpoint import build_discriminator, build_generator
+    from my_utils.networks import build_discriminator, build_generator
 
     for name, value in config.to_dict().items():
         print(f"  {name:20} {value}")
@@ -98,8 +102,14 @@ def state_to_continue(ckpt: str | None, run, config: RunConfig) -> dict | None:
     """The training state that `--ckpt` names, or the run's newest one, if it fits `config`."""
     from my_utils.checkpoint import CheckpointStore, load_training_state
     from my_utils.errors import UserError
+    from my_utils.released_checkpoint import released_training_state
 
-    state = load_training_state(ckpt) if ckpt else CheckpointStore(run.checkpoints).load_newest()
+    if ckpt is None:
+        state = CheckpointStore(run.checkpoints).load_newest()
+    elif ckpt.endswith(".model"):
+        state = released_training_state(ckpt, config)
+    else:
+        state = load_training_state(ckpt)
     if state is None:
         return None
     rows = RunConfig.from_dict(state["config"]).differences(config, "architecture", "training")

@@ -20,6 +20,8 @@ from model.condition import (
 from model.layers import EqualLinear, StyledConv, ToRGB, block_resolutions, channels_at
 from model.ops import leaky_relu
 
+MEAN_W_STYLES = 10_000  # averaged for truncation where there is no style table
+
 
 def seeded_z(seeds: Sequence[int] | Tensor, z_dim: int) -> Tensor:
     """Style vectors [len(seeds), z_dim] on the CPU; a row depends on its own seed only."""
@@ -83,14 +85,6 @@ class MappingNetwork(nn.Module):
             x = leaky_relu(layer(x))
         return x
 
-    @torch.no_grad()
-    def measure_mean_w(
-        self,
-        z: Tensor,  # [N, z_dim], a large sample
-    ) -> None:
-        """Keep the mean of w over these styles, towards which truncation pulls."""
-        self.mean_w.copy_(self(z).mean(dim=0))
-
     def truncate(
         self,
         w: Tensor,  # [N, w_dim]
@@ -104,8 +98,6 @@ class MappingNetwork(nn.Module):
                 f"truncation_psi must be 1 with vector conditioning, not {psi}: there w carries "
                 "the FLAME parameters too, and pulling it to a mean would change the face itself"
             )
-        if not self.mean_w.any():
-            raise ValueError("truncation needs the mean style: call measure_mean_w first")
         return self.mean_w + psi * (w - self.mean_w)
 
 
@@ -215,7 +207,12 @@ class Generator(nn.Module):
     Channels at resolution r are min(channel_max, channel_base // r). The features take the memory
     format of the condition image; on a CPU channels_last is the faster one for networks of up to
     64 channels, the contiguous format for wider ones.
+
+    `style_table` [V, z_dim] holds the styles of a released checkpoint, one per training image; in
+    a generator trained here it is None, and a style is drawn from its id.
     """
+
+    style_table: Tensor | None
 
     def __init__(
         self,
@@ -233,6 +230,23 @@ class Generator(nn.Module):
         self.resolution, self.condition_kind = resolution, condition_kind
         self.mapping = MappingNetwork(z_dim, w_dim, mapping_layers, vector_dim)
         self.synthesis = SynthesisNetwork(resolution, w_dim, channels, channel_base, channel_max)
+        self.register_buffer("style_table", None)
+
+    def styles(
+        self,
+        ids: Sequence[int] | Tensor,  # N
+    ) -> Tensor:  # [N, z_dim]
+        """The z of style ids: the same for an id in any batch."""
+        if self.style_table is None:
+            return seeded_z(ids, self.mapping.z_dim).to(self.mapping.mean_w)
+        return self.style_table[torch.as_tensor(ids)]
+
+    @torch.no_grad()
+    def average_w(self) -> Tensor:  # [w_dim]
+        """The mean of w over the style table, or over 10,000 styles: the mean style."""
+        z = self.styles(range(MEAN_W_STYLES)) if self.style_table is None else self.style_table
+        total = sum(self.mapping(part).double().sum(dim=0) for part in z.split(4096))
+        return (total / len(z)).to(z.dtype)
 
     def forward(
         self,
@@ -243,6 +257,8 @@ class Generator(nn.Module):
         if len(z) != len(condition):
             raise ValueError(f"{len(z)} styles do not match {len(condition)} conditions")
         by_vector = self.condition_kind == "vector"
+        if truncation_psi != 1 and not by_vector and not self.mapping.mean_w.any():
+            self.mapping.mean_w.copy_(self.average_w())
         w = self.mapping(z, condition if by_vector else None)
         w = self.mapping.truncate(w, truncation_psi)
         return self.synthesis(w, None if by_vector else condition)

@@ -16,13 +16,12 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from model.discriminator import Discriminator
-from model.generator import Generator, seeded_z
+from model.generator import Generator
 from my_utils.atomic_file import atomic_path
 from my_utils.errors import UserError
+from my_utils.networks import build_generator, load_weights
+from my_utils.released_checkpoint import released_generator
 from my_utils.run_config import RunConfig
-
-MEAN_W_STYLES = 10_000  # styles averaged for truncation when a generator is exported
 
 
 class CheckpointStore:
@@ -88,36 +87,12 @@ def load_training_state(path: Path) -> dict:
         raise UserError(f"checkpoint {path} is not a training state of this project") from error
 
 
-def build_generator(config: RunConfig) -> Generator:
-    """The generator a configuration describes, with fresh weights."""
-    return Generator(
-        resolution=config.resolution,
-        condition_kind=config.condition,
-        z_dim=config.z_dim,
-        w_dim=config.w_dim,
-        mapping_layers=config.mapping_layers,
-        channel_base=config.channel_base,
-        channel_max=config.channel_max,
-    )
-
-
-def build_discriminator(config: RunConfig) -> Discriminator:
-    """The discriminator a configuration describes, with fresh weights."""
-    return Discriminator(
-        resolution=config.resolution,
-        condition_kind=config.condition,
-        channel_base=config.channel_base,
-        channel_max=config.channel_max,
-    )
-
-
-@torch.no_grad()
 def save_generator(path: Path, generator: Generator, config: RunConfig, *, nimg: int) -> None:
     """Export a generator with its configuration, ready for truncation, as safetensors."""
+    tensors = generator.state_dict()
     if config.condition != "vector":
-        device = generator.mapping.mean_w.device
-        generator.mapping.measure_mean_w(seeded_z(range(MEAN_W_STYLES), config.z_dim).to(device))
-    tensors = {name: value.contiguous().cpu() for name, value in generator.state_dict().items()}
+        tensors["mapping.mean_w"] = generator.average_w()
+    tensors = {name: value.contiguous().cpu() for name, value in tensors.items()}
     metadata = {
         "config": json.dumps(config.to_dict()),
         "nimg": str(nimg),
@@ -136,36 +111,29 @@ class LoadedGenerator:
     nimg: int
 
 
-def load_generator(path: Path) -> LoadedGenerator:
-    """Load an exported generator, or the averaged one inside a training state."""
+def load_generator(path: Path, *, run_id: int | None = None) -> LoadedGenerator:
+    """Load an exported generator, or the averaged one of a training state or released checkpoint.
+
+    Args:
+        run_id: of a released `.model` file, where its folder does not tell.
+    """
     path = Path(path)
     if path.suffix == ".safetensors":
         tensors, config, nimg = _read_safetensors(path)
+    elif path.suffix == ".model":
+        tensors, config, nimg = released_generator(path, run_id)
     elif path.suffix == ".pt":
         state = load_training_state(path)
-        tensors, config, nimg = state["generator_ema"], state["config"], state["nimg"]
+        tensors, nimg = state["generator_ema"], state["nimg"]
+        config = RunConfig.from_dict(state["config"])
     else:
-        raise UserError(f"--ckpt {path} must be a .safetensors generator or a .pt training state")
-    config = RunConfig.from_dict(config)
+        raise UserError(
+            f"--ckpt {path} must be a generator (.safetensors), a training state (.pt) or a "
+            "released checkpoint (.model)"
+        )
     generator = build_generator(config)
     load_weights(generator, tensors, path)
     return LoadedGenerator(generator.eval().requires_grad_(False), config, nimg)
-
-
-def load_weights(module: torch.nn.Module, tensors: dict[str, Tensor], path: Path | str) -> None:
-    """Load strictly; one UserError names the first keys and shapes that do not fit."""
-    own = module.state_dict()
-    odd = [f"{name} is missing" for name in own.keys() - tensors.keys()]
-    odd += [f"{name} is unknown" for name in tensors.keys() - own.keys()]
-    odd += [
-        f"{name} is {list(tensors[name].shape)} instead of {list(own[name].shape)}"
-        for name in own.keys() & tensors.keys()
-        if tensors[name].shape != own[name].shape
-    ]
-    if odd:
-        more = f" and {len(odd) - 10} more" if len(odd) > 10 else ""
-        raise UserError(f"{path} does not fit the network: {'; '.join(sorted(odd)[:10])}{more}")
-    module.load_state_dict(tensors)
 
 
 def kimg_name(nimg: int) -> str:
@@ -173,7 +141,7 @@ def kimg_name(nimg: int) -> str:
     return f"{nimg / 1000:09.3f}"
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict, int]:
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], RunConfig, int]:
     if not path.is_file():
         raise UserError(f"checkpoint {path} does not exist")
     try:
@@ -186,7 +154,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict, int]:
         raise UserError(f"{path} is not a generator exported by this project") from error
     if _tensor_digest(tensors) != expected:
         raise UserError(f"checkpoint {path} is damaged: its sha256 is not the recorded one")
-    return tensors, config, nimg
+    return tensors, RunConfig.from_dict(config), nimg
 
 
 def _digest_path(path: Path) -> Path:

@@ -77,10 +77,12 @@ def resource_folder(args: argparse.Namespace) -> Path:
 def add_synthesis_options(parser: argparse.ArgumentParser, *, outdir: str) -> None:
     """Options of every script that draws faces with a trained generator."""
     add_resource_options(parser)
-    choice = parser.add_mutually_exclusive_group(required=True)
-    choice.add_argument("--run_id", type=int, help="use the newest generator of this run")
-    choice.add_argument(
-        "--ckpt", metavar="FILE", help="generator (.safetensors), training state (.pt), or 'demo'"
+    parser.add_argument("--run_id", type=int, help="use the newest generator of this run")
+    parser.add_argument(
+        "--ckpt",
+        metavar="FILE",
+        help="use this generator (.safetensors), training state (.pt), released checkpoint "
+        "(.model, with --run_id where its folder is not named by it), or 'demo'",
     )
     parser.add_argument("--batch", type=positive_int, default=8, help="faces drawn at once (8)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda:0 ... (auto)")
@@ -99,12 +101,15 @@ def choose_checkpoint(args: argparse.Namespace) -> Path:
         hint = "train one with `make demo` and pass --demo --run_id 29"
     elif args.ckpt:
         return Path(args.ckpt)
+    elif args.run_id is None:
+        raise UserError("say whose faces to draw: --ckpt FILE or --run_id N")
     else:
         output_root = ResourcePaths(resource_folder(args)).output_root
         folder, pattern = output_root / "checkpoint" / str(args.run_id), "generator-*.safetensors"
         demo = " --demo" if args.demo else ""
         hint = f"train it with `python train.py --run_id {args.run_id}{demo}`"
-    files = sorted(folder.glob(pattern))
+    # Names sort by images seen; without a generator trained here, one the authors released.
+    files = sorted(folder.glob(pattern)) or sorted(folder.glob("*.model"))
     if not files:
         raise UserError(f"there is no generator in {folder}: {hint}")
     return files[-1]

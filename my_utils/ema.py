@@ -14,8 +14,6 @@ def ema_decay(batch: int, half_life_kimg: float) -> float:
 
 @torch.no_grad()
 def update_ema(average: nn.Module, model: nn.Module, *, decay: float) -> None:
-    """Move the parameters of `average` towards `model`, and copy the buffers."""
+    """Move the parameters of `average` towards `model`; buffers are not learned and stay."""
     own, other = list(average.parameters()), list(model.parameters())
     torch._foreach_lerp_(own, other, 1 - decay)
-    for buffer, source in zip(average.buffers(), model.buffers(), strict=True):
-        buffer.copy_(source)

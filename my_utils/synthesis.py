@@ -11,11 +11,12 @@ from torch import Tensor
 from constants import demo_root, resources_root
 from model.condition import build_condition, shrink
 from model.flame import FlameParams
-from model.generator import Generator, seeded_z
+from model.generator import Generator
 from model.renderer import FaceRenderer
 from my_utils.assets import Resources
 from my_utils.checkpoint import load_generator
 from my_utils.cli import DEMO_GENERATORS, choose_checkpoint
+from my_utils.errors import UserError
 from my_utils.run_config import RunConfig
 from my_utils.runtime import select_device
 
@@ -51,16 +52,21 @@ class FaceSynthesizer:
 
     @staticmethod
     def from_checkpoint(
-        path: Path, *, resources: Path | None = None, device: str | torch.device = "cpu"
+        path: Path,
+        *,
+        resources: Path | None = None,
+        device: str | torch.device = "cpu",
+        run_id: int | None = None,
     ) -> "FaceSynthesizer":
         """Load a generator and the head model its configuration names.
 
         Args:
-            path: An exported generator or a training state.
+            path: An exported generator, a training state or a released checkpoint.
             resources: Folder of the head model; by default the demo's for a generator of the
                 demo (written there first when missing), else the resources root.
+            run_id: Of a released checkpoint whose folder does not tell it.
         """
-        loaded = load_generator(path)
+        loaded = load_generator(path, run_id=run_id)
         config = loaded.config
         folder = Resources(resources or (demo_root if config.demo else resources_root))
         if config.demo:
@@ -81,7 +87,10 @@ class FaceSynthesizer:
     def from_args(args: argparse.Namespace) -> "FaceSynthesizer":
         """The synthesizer that the options of `cli.add_synthesis_options` describe."""
         return FaceSynthesizer.from_checkpoint(
-            choose_checkpoint(args), resources=args.resources, device=select_device(args.device)
+            choose_checkpoint(args),
+            resources=args.resources,
+            device=select_device(args.device),
+            run_id=args.run_id,
         )
 
     @property
@@ -109,7 +118,8 @@ class FaceSynthesizer:
         if (seeds is None) == (z is None):
             raise ValueError("give the styles either as seeds or as z")
         if z is None:
-            z = seeded_z(seeds, self.config.z_dim)
+            self._check_styles(seeds)
+            z = self.generator.styles(seeds)
         params = params.to(self.device)
         rendering = self.renderer(params)
         condition = build_condition(
@@ -126,6 +136,14 @@ class FaceSynthesizer:
             mask=rendering.mask,
             params=params,
         )
+
+    def _check_styles(self, seeds: Sequence[int]) -> None:
+        table = self.generator.style_table
+        if table is not None and max(seeds) >= len(table):
+            raise UserError(
+                f"style {max(seeds)} does not exist: this released generator has the styles 0 to "
+                f"{len(table) - 1}"
+            )
 
     def batches(
         self,

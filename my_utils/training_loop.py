@@ -17,26 +17,20 @@ from tqdm import tqdm
 
 from model.condition import ParameterNormalization, shrink
 from model.flame import FlameParams
-from model.generator import seeded_z
+from model.generator import Generator
 from model.losses import (
     discriminator_logistic_loss,
     generator_nonsaturating_loss,
     r1_penalty,
 )
 from my_utils.assets import Resources
-from my_utils.checkpoint import (
-    CheckpointStore,
-    build_discriminator,
-    build_generator,
-    kimg_name,
-    load_weights,
-    save_generator,
-)
+from my_utils.checkpoint import CheckpointStore, kimg_name, save_generator
 from my_utils.dataset import FaceDataset, InfiniteSampler, TrainingPair
 from my_utils.ema import ema_decay, update_ema
 from my_utils.errors import UserError
 from my_utils.image_io import image_grid, save_picture
 from my_utils.metrics_log import MetricsLog
+from my_utils.networks import build_discriminator, build_generator, load_weights
 from my_utils.parallel import Processes
 from my_utils.run_config import RunConfig
 from my_utils.run_dir import RunDir
@@ -103,6 +97,7 @@ def training_loop(
         nimg = state["nimg"]
         for name in ("generator", "discriminator", "generator_ema"):
             load_weights(parts[name], state[name], "the training state")
+        check_styles(generator, len(dataset))
         for name in ("optimizer_g", "optimizer_d"):
             parts[name].load_state_dict(state[name])
 
@@ -137,7 +132,7 @@ def training_loop(
         if config.fresh_styles:
             z = torch.randn((batch, config.z_dim), generator=random).to(device)
         else:
-            z = seeded_z(sample.index, config.z_dim).to(device)
+            z = generator.styles(sample.index)
         step = nimg // config.batch
         losses: dict[str, Tensor] = {}
 
@@ -201,6 +196,16 @@ def training_loop(
     progress.close()
     if log is not None:
         log.close()
+
+
+def check_styles(generator: Generator, faces: int) -> None:
+    """A released checkpoint has one style per training image; more images have none."""
+    table = generator.style_table
+    if table is not None and len(table) < faces:
+        raise UserError(
+            f"the released checkpoint has styles for {len(table)} images, the data set has {faces}:"
+            " train on the faces it was trained on, or on fewer"
+        )
 
 
 def batches_of(loader: DataLoader) -> Iterator[TrainingPair]:

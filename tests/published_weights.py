@@ -11,40 +11,9 @@ import torch
 from recordings import random_state
 from torch import nn
 
+from my_utils.released_checkpoint import our_key
+
 KEY_LIST = Path(__file__).parent / "data" / "published_keys.txt"
-
-
-def published_key_to_ours(published: str) -> str | None:
-    """Our state-dict key for a published one; None for what our networks do not store.
-
-    Not stored are the FIR kernels, which are constants, and the style table.
-    """
-    match published.removeprefix("module.").split("."):
-        case [*_, "kernel" | "embd_weight"]:
-            return None
-        case ["z_to_w", layer, name]:  # layer 0 is the normalisation, which has no weights
-            return f"mapping.layers.{int(layer) - 1}.{name}"
-        case ["generator", "const_input", "input"]:
-            return "synthesis.constant"
-        case ["generator", "to_rgb", block, "bias"]:
-            return f"synthesis.blocks.{block}.to_rgb.bias"
-        case ["generator", "to_rgb", block, "conv", *name]:
-            return f"synthesis.blocks.{block}.to_rgb.{'.'.join(name)}"
-        case ["generator", "progression", block, "st_cv1" | "st_cv2" as conv, *path]:
-            name = ".".join(path).removeprefix("conv.").replace("noise.noise_conv", "injection")
-            name = name.replace("activate.", "")
-            return f"synthesis.blocks.{block}.conv{int(conv[-1]) - 1}.{name}"
-        case ["convs", "0", _, name]:
-            return f"from_rgb.{name}"
-        case ["convs", block, "conv1" | "conv2" as conv, _, name]:
-            return f"blocks.{int(block) - 1}.conv{int(conv[-1]) - 1}.{name}"
-        case ["convs", block, "skip", _, name]:
-            return f"blocks.{int(block) - 1}.skip.{name}"
-        case ["final_conv", _, name]:
-            return f"final_conv.{name}"
-        case ["final_linear", layer, name]:
-            return f"{('hidden', 'logit')[int(layer)]}.{name}"
-    raise ValueError(f"unknown key {published!r} in a published checkpoint")
 
 
 def published_shapes() -> dict[str, tuple[int, ...]]:
@@ -89,10 +58,34 @@ def fill_by_rule(network: nn.Module) -> None:
     state = network.state_dict()
     wanted = {name for name, _ in network.named_parameters()}
     for published in published_shapes():
-        ours = published_key_to_ours(published)
+        ours = our_key(published)
         if ours in wanted:
             # Values follow from key and number of elements: our shapes only drop axes of size 1.
             state[ours] = rule_value(published, tuple(state[ours].shape))
             wanted.remove(ours)
     assert not wanted, f"no published counterpart of {sorted(wanted)}"
     network.load_state_dict(state)
+
+
+def published_state(network: nn.Module, *, table: torch.Tensor | None = None) -> dict:
+    """The state dict of a network of ours as a published file holds it.
+
+    Published shapes have axes of size one more; blocks that the network lacks come as zeros.
+    """
+    own, state = network.state_dict(), {}
+    is_generator = table is not None
+    for key, shape in published_shapes().items():
+        if is_generator == key.startswith(("module.conv", "module.final")):
+            continue
+        name = our_key(key)
+        if key.endswith("embd_weight"):
+            state[key] = table  # one table under two names
+        elif name is None or name not in own:
+            state[key] = torch.zeros(shape if name is None else [1] * len(shape))
+        elif len(shape) == 5:  # a modulated convolution, its kernel axes dropped where 1 x 1
+            state[key] = own[name].reshape(1, *own[name].shape[:2], *shape[3:])
+        elif shape[0] == 1 and shape[2:] == (1, 1):  # the bias of an activation
+            state[key] = own[name].reshape(1, -1, 1, 1)
+        else:
+            state[key] = own[name].reshape(*own[name].shape[:2], *shape[2:])
+    return state

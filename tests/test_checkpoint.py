@@ -5,13 +5,13 @@ import torch
 
 from my_utils.checkpoint import (
     CheckpointStore,
-    build_generator,
     kimg_name,
     load_generator,
     load_training_state,
     save_generator,
 )
 from my_utils.errors import UserError
+from my_utils.networks import build_generator
 from my_utils.run_config import run_config
 
 TINY = dataclasses.replace(

@@ -16,7 +16,7 @@ def test_published_decay():
     assert ema_decay(16, 5.0) == pytest.approx(0.9977843871, abs=1e-9)
 
 
-def test_average_moves_towards_the_model_and_copies_buffers():
+def test_average_moves_towards_the_model_and_keeps_its_buffers():
     model, average = network(0), network(1)
     model[1].running_mean += 7
     before = copy.deepcopy(average)
@@ -25,7 +25,7 @@ def test_average_moves_towards_the_model_and_copies_buffers():
         average.parameters(), before.parameters(), model.parameters(), strict=True
     ):
         torch.testing.assert_close(own, 0.75 * old + 0.25 * new)
-    assert torch.equal(average[1].running_mean, model[1].running_mean)
+    assert torch.equal(average[1].running_mean, before[1].running_mean)
 
 
 def test_average_forgets_by_images_not_by_steps():

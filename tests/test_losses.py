@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from plain_networks import plain_discriminator, plain_generator
-from published_weights import fill_by_rule, published_key_to_ours
+from published_weights import fill_by_rule
 from recordings import multiscale, random_state
 
 from model.discriminator import Discriminator
@@ -19,6 +19,7 @@ from model.losses import (
     sample_texture_pairs,
     texture_consistency_loss,
 )
+from my_utils.released_checkpoint import our_key
 
 
 def test_logistic_losses_by_hand():
@@ -225,5 +226,5 @@ def assert_gradient_norms(network, keys, norms):
     ]
     assert len(used) == len(parameters)
     for key, norm in used:
-        gradient = parameters[published_key_to_ours(key)].grad
+        gradient = parameters[our_key(key)].grad
         assert gradient.norm().item() == pytest.approx(norm, rel=2e-3), key

@@ -11,7 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from my_utils.checkpoint import build_generator, save_generator
+from my_utils.checkpoint import save_generator
+from my_utils.networks import build_generator
 from my_utils.run_config import run_config
 
 ROOT = Path(__file__).resolve().parents[1]

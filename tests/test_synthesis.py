@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 
 import pytest
@@ -5,7 +6,8 @@ import torch
 
 from model.generator import seeded_z
 from my_utils.assets import Resources
-from my_utils.checkpoint import build_generator
+from my_utils.errors import UserError
+from my_utils.networks import build_generator
 from my_utils.run_config import run_config
 from my_utils.synthesis import FaceSynthesizer
 
@@ -17,7 +19,6 @@ def synthesizer(demo_folder):
     )
     torch.manual_seed(0)
     generator = build_generator(config).eval()
-    generator.mapping.measure_mean_w(seeded_z(range(100), config.z_dim))
     resources = Resources(demo_folder)
     renderer = resources.face_renderer(config.render_size)
     return FaceSynthesizer(generator, renderer, config, resources)
@@ -42,6 +43,16 @@ def test_styles_are_seeds_or_z(synthesizer):
     for wrong in ({}, {"seeds": [1, 2], "z": z}):
         with pytest.raises(ValueError, match="either as seeds or as z"):
             synthesizer(params, **wrong)
+
+
+def test_a_style_beyond_the_released_table_is_a_sentence(synthesizer):
+    released = copy.copy(synthesizer)
+    released.generator = copy.deepcopy(synthesizer.generator)
+    released.generator.style_table = table = torch.randn(3, synthesizer.config.z_dim)
+    params = synthesizer.dataset_params()[:2]
+    assert torch.equal(released(params, [2, 0]).image, released(params, z=table[[2, 0]]).image)
+    with pytest.raises(UserError, match="style 3 does not exist.*0 to 2"):
+        released(params, [0, 3])
 
 
 def test_truncation_to_zero_is_one_style(synthesizer):

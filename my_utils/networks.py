@@ -1,0 +1,56 @@
+"""The networks that a run configuration describes, and how saved weights get into them."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from model.discriminator import Discriminator
+from model.generator import Generator
+from my_utils.errors import UserError
+from my_utils.run_config import RunConfig
+
+
+def build_generator(config: RunConfig) -> Generator:
+    """The generator a configuration describes, with fresh weights."""
+    return Generator(
+        resolution=config.resolution,
+        condition_kind=config.condition,
+        z_dim=config.z_dim,
+        w_dim=config.w_dim,
+        mapping_layers=config.mapping_layers,
+        channel_base=config.channel_base,
+        channel_max=config.channel_max,
+    )
+
+
+def build_discriminator(config: RunConfig) -> Discriminator:
+    """The discriminator a configuration describes, with fresh weights."""
+    return Discriminator(
+        resolution=config.resolution,
+        condition_kind=config.condition,
+        channel_base=config.channel_base,
+        channel_max=config.channel_max,
+    )
+
+
+def load_weights(module: torch.nn.Module, tensors: dict[str, Tensor], path: Path | str) -> None:
+    """Load strictly; one UserError names the first keys and shapes that do not fit."""
+    if "style_table" in tensors:  # of a released checkpoint, with as many rows as it has
+        module.style_table = torch.empty_like(tensors["style_table"], device=_device_of(module))
+    own = module.state_dict()
+    odd = [f"{name} is missing" for name in own.keys() - tensors.keys()]
+    odd += [f"{name} is unknown" for name in tensors.keys() - own.keys()]
+    odd += [
+        f"{name} is {list(tensors[name].shape)} instead of {list(own[name].shape)}"
+        for name in own.keys() & tensors.keys()
+        if tensors[name].shape != own[name].shape
+    ]
+    if odd:
+        more = f" and {len(odd) - 10} more" if len(odd) > 10 else ""
+        raise UserError(f"{path} does not fit the network: {'; '.join(sorted(odd)[:10])}{more}")
+    module.load_state_dict(tensors)
+
+
+def _device_of(module: torch.nn.Module) -> torch.device:
+    return next(module.parameters()).device

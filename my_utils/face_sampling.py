@@ -6,10 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from constants import EXPRESSION_DIM, SHAPE_DIM, TEXTURE_DIM
 from model.camera import fit_camera_to_eyes
 from model.flame import FLAME, FlameParams
 from my_utils.errors import UserError
 
+PUBLISHED_SEED = 2  # of NumPy and torch in the published sampling
+PUBLISHED_STYLES = 65_000  # style ids among which the published Figure 3 draws
 PAIR_OFFSET = 2000  # published distance between the two faces of a pair in the data set
 # Order in which the paper's Figure 3 hands one face's factors over to another.
 FIGURE3_FACTORS = ("shape", "expression", "pose", "texture", "lighting")
@@ -45,6 +48,40 @@ def random_params(
         texture = torch.from_numpy(rng.standard_normal(row.texture.shape)).to(row.texture)
         rows.append(row.replace(shape=shape, expression=expression, pose=pose, texture=texture))
     return FlameParams.cat(rows)
+
+
+def published_random_params(
+    scenes: FlameParams,  # faces of the data set, in file order
+    *,
+    style_count: int,
+    count: int = 128,
+) -> tuple[FlameParams, list[int]]:
+    """The very people that the published code draws from its seed 2, and their style ids.
+
+    The ranges are those of `random_params`; camera and lighting of person k are those of face k,
+    from the first again after the last; style ids are below `style_count`.
+    """
+    rng = np.random.RandomState(PUBLISHED_SEED)
+    shape, expression = np.zeros((count, SHAPE_DIM)), np.zeros((count, EXPRESSION_DIM))
+    pose, texture = np.zeros((count, 6)), np.zeros((count, TEXTURE_DIM))
+    for row in range(count):
+        shape[row, :3] = rng.standard_normal(3)
+        expression[row, :3] = rng.standard_normal(3)
+        pose[row, 1] = rng.uniform(-np.pi / 8, np.pi / 8)
+        pose[row, 3] = rng.uniform(0, np.pi / 12)
+        texture[row] = rng.standard_normal(TEXTURE_DIM)
+    drawn = dict(shape=shape, expression=expression, pose=pose, texture=texture)
+    params = scenes[[row % len(scenes) for row in range(count)]].replace(
+        **{name: torch.from_numpy(rows).to(scenes.shape) for name, rows in drawn.items()}
+    )
+    random = torch.Generator().manual_seed(PUBLISHED_SEED)
+    return params, torch.randint(style_count, (count,), generator=random).tolist()
+
+
+def pair_styles(pair: int, *, seed: int, style_count: int) -> list[int]:
+    """Two random style ids for a pair of faces, from the range that the published figure used."""
+    styles = min(PUBLISHED_STYLES, style_count)
+    return np.random.default_rng([seed, pair]).integers(styles, size=2).tolist()
 
 
 def center_eyes(params: FlameParams, flame: FLAME) -> FlameParams:

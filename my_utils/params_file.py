@@ -21,6 +21,17 @@ def save_params(path: Path, params: FlameParams, seeds: list[int]) -> None:
         np.savez_compressed(file, seeds=np.asarray(seeds, np.int64), **arrays)
 
 
+def save_published_params(path: Path, params: FlameParams, styles: list[int]) -> None:
+    """Write N faces and their style ids as the published sampling did, for its old readers.
+
+    (It wrote the rows of `shape` twice, in blocks of 32; here they stand once.)
+    """
+    names = dict(camera="cam", expression="exp", lighting="light_code", texture="texture_code")
+    arrays = {names.get(name, name): getattr(params, name).cpu().numpy() for name in FIELDS}
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.save(file, arrays | {"identity_indices": np.asarray(styles, np.int64)})
+
+
 def load_params(path: Path) -> tuple[FlameParams, list[int]]:
     """Read what `save_params` wrote; UserError names what is missing or misshapen."""
     try:

@@ -97,6 +97,12 @@ class FaceSynthesizer:
     def device(self) -> torch.device:
         return self.generator.mapping.mean_w.device
 
+    @property
+    def style_count(self) -> int:
+        """Style ids to choose from at random: one per training image."""
+        table = self.generator.style_table
+        return len(self.resources.parameters.ids) if table is None else len(table)
+
     def dataset_params(self) -> FlameParams:
         """The faces of the data set, on the CPU."""
         return FlameParams.from_vector(torch.from_numpy(self.resources.parameters.vectors))

@@ -2,10 +2,14 @@
 
     python plots/generate_random_samples.py --ckpt demo
     python plots/generate_random_samples.py --run_id 29 --seeds 0-127
+    python plots/generate_random_samples.py --run_id 29 --protocol published
 
 Writes images/<seed>.png (generated), conditions/render<seed>.png and conditions/normal<seed>.png
 (what the generator was shown), params.npz (to draw the same faces again with --params) and
 grid.png. A seed decides the face, its lighting and its style, and always gives the same picture.
+
+The published protocol draws the 128 people that the published code drew, numbered from 0, with
+params.npy in its layout; the names are numbers too where --params repeats a seed.
 """
 
 import argparse
@@ -22,8 +26,10 @@ GRID_COLUMNS = 8
 def parse_args() -> argparse.Namespace:
     parser = script_parser(__doc__)
     add_synthesis_options(parser, outdir="output_files/sample/<run>/random_samples")
-    parser.add_argument("--seeds", default="0-15", help="faces to draw, e.g. 0-15,42 (0-15)")
-    parser.add_argument("--params", type=Path, metavar="FILE", help="faces of a params.npz")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--seeds", default="0-15", help="faces to draw, e.g. 0-15,42 (0-15)")
+    source.add_argument("--params", type=Path, metavar="FILE", help="faces of a params.npz")
+    source.add_argument("--protocol", choices=["published"], help="the published 128 people")
     parser.add_argument("--yaw_range", type=float, default=22.5, help="largest yaw, degrees (22.5)")
     return parser.parse_args()
 
@@ -35,29 +41,37 @@ def main() -> None:
     import torch
     from tqdm import tqdm
 
-    from my_utils.face_sampling import center_eyes, random_params
+    from my_utils.face_sampling import center_eyes, published_random_params, random_params
     from my_utils.image_io import save_grid, save_image
-    from my_utils.params_file import load_params, save_params
+    from my_utils.params_file import load_params, save_params, save_published_params
     from my_utils.synthesis import FaceSynthesizer
 
     synthesizer = FaceSynthesizer.from_args(args)
     outdir = synthesizer.outdir(args.outdir, "random_samples")
     if args.params:
         params, seeds = load_params(args.params)
+    elif args.protocol:
+        params, seeds = published_random_params(
+            synthesizer.dataset_params(), style_count=synthesizer.style_count
+        )
+        params = center_eyes(params, synthesizer.renderer.flame)
     else:
         params = random_params(seeds, synthesizer.dataset_params(), yaw_degrees=args.yaw_range)
         params = center_eyes(params, synthesizer.renderer.flame)
     save_params(outdir / "params.npz", params, seeds)
+    if args.protocol:
+        save_published_params(outdir / "params.npy", params, seeds)
+    names = range(len(seeds)) if args.protocol or len(set(seeds)) < len(seeds) else seeds
 
     images = []
     batches = synthesizer.batches(params, seeds, batch=args.batch, truncation_psi=args.truncation)
     with tqdm(total=len(seeds), unit="face", disable=None) as progress:
         for faces in batches:
             for row in range(len(faces.params)):
-                seed = seeds[len(images)]
-                save_image(outdir / "images" / f"{seed}.png", faces.image[row])
-                save_image(outdir / "conditions" / f"render{seed}.png", faces.render[row])
-                save_image(outdir / "conditions" / f"normal{seed}.png", faces.normal_map[row])
+                name = names[len(images)]
+                save_image(outdir / "images" / f"{name}.png", faces.image[row])
+                save_image(outdir / "conditions" / f"render{name}.png", faces.render[row])
+                save_image(outdir / "conditions" / f"normal{name}.png", faces.normal_map[row])
                 images.append(faces.image[row].cpu())
                 progress.update()
     save_grid(outdir / "grid.png", torch.stack(images), GRID_COLUMNS)

@@ -1,12 +1,15 @@
 """Draw the paper's Figure 3: what each parameter does to a face.
 
     python plots/role_of_different_parameters.py --ckpt demo
-    python plots/role_of_different_parameters.py --run_id 29 --pairs 0-199
+    python plots/role_of_different_parameters.py --run_id 29 --pairs 0-15,42
+    python plots/role_of_different_parameters.py --run_id 29 --protocol published
 
 Each pair of faces of the data set gives one column of seven pictures. From top to bottom: the
 first face in another style, the first face, then shape, expression, pose, texture and lighting
 of the second face, one after the other. Writes gen_images<pair>/<row>.png with the renderings
 rndr_<row>.png and norm_<row>.png beside them, and figure3.png with all columns labelled.
+
+The published protocol draws 200 pairs, each in two random styles of its own.
 """
 
 import argparse
@@ -26,20 +29,22 @@ FIGURE_COLUMNS = 12
 def parse_args() -> argparse.Namespace:
     parser = script_parser(__doc__)
     add_synthesis_options(parser, outdir="output_files/sample/<run>/param_swap")
-    parser.add_argument("--pairs", default="0-7", help="pairs to draw, e.g. 0-15,42 (0-7)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the two styles (0)")
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--pairs", default="0-7", help="pairs to draw, e.g. 0-15,42 (0-7)")
+    choice.add_argument("--protocol", choices=["published"], help="the published 200 pairs")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the styles (0)")
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
-    pairs = parse_seeds(args.pairs, option="--pairs")
+    pairs = parse_seeds("0-199" if args.protocol else args.pairs, option="--pairs")
 
     import torch
     from tqdm import tqdm
 
     from model.flame import FlameParams
-    from my_utils.face_sampling import pick_pairs, swap_factors
+    from my_utils.face_sampling import pair_styles, pick_pairs, swap_factors
     from my_utils.image_io import save_grid, save_image
     from my_utils.synthesis import FaceSynthesizer
 
@@ -52,8 +57,11 @@ def main() -> None:
     columns = []
     for number, pair in enumerate(tqdm(pairs, unit="pair", disable=None)):
         params = FlameParams.cat([row[number] for row in rows])
-        styles = [2 * args.seed] + [2 * args.seed + 1] * len(steps)
-        faces = synthesizer(params, styles, truncation_psi=args.truncation)
+        styles = [2 * args.seed, 2 * args.seed + 1]
+        if args.protocol:
+            styles = pair_styles(pair, seed=args.seed, style_count=synthesizer.style_count)
+        seeds = styles[:1] + styles[1:] * len(steps)
+        faces = synthesizer(params, seeds, truncation_psi=args.truncation)
         for row in range(len(rows)):
             folder = outdir / f"gen_images{pair}"
             save_image(folder / f"{row}.png", faces.image[row])

@@ -9,7 +9,9 @@ from my_utils.errors import UserError
 from my_utils.face_sampling import (
     center_eyes,
     interpolate_neighbours,
+    pair_styles,
     pick_pairs,
+    published_random_params,
     random_params,
     swap_factors,
 )
@@ -50,6 +52,41 @@ def test_random_people_stay_in_the_published_ranges():
     assert jaw.min() >= 0 and jaw.max() <= np.pi / 12 + 1e-6
     assert params.pose[:, [0, 2, 4, 5]].abs().max() == 0
     assert 0.9 < params.texture.std() < 1.1
+
+
+def test_the_published_people_are_drawn_again(data):
+    recorded = np.load(data / "params_protocol.npz")
+    scenes = some_faces(130)
+    params, styles = published_random_params(scenes, style_count=69_158)
+    for name, field in (("shape", "shape"), ("expression", "exp"), ("pose", "pose")):
+        assert np.array_equal(getattr(params, name), recorded[field]), name
+    assert np.array_equal(params.texture, recorded["tex"])
+    assert torch.equal(params.camera, scenes.camera[:128])
+    assert torch.equal(params.lighting, scenes.lighting[:128])
+    random = torch.Generator().manual_seed(2)  # which the published code asked batch by batch
+    expected = [torch.randint(0, 69_158, (32,), generator=random) for _ in range(4)]
+    assert styles == torch.cat(expected).tolist()
+    assert len(set(styles)) > 120 and max(styles) < 69_158
+    few, _ = published_random_params(scenes[:100], style_count=10)
+    assert torch.equal(few.lighting[100:], scenes.lighting[:28])
+
+
+def test_a_pair_keeps_its_styles_whatever_else_is_drawn():
+    styles = {pair: pair_styles(pair, seed=0, style_count=64) for pair in range(50)}
+    assert styles[7] == pair_styles(7, seed=0, style_count=64)
+    assert styles[7] != pair_styles(7, seed=1, style_count=64)
+    assert all(0 <= style < 64 for pair in styles.values() for style in pair)
+    assert max(max(pair_styles(pair, seed=0, style_count=10**6)) for pair in range(300)) < 65_000
+
+
+def test_the_published_figure_hands_over_the_same_factors(data):
+    recorded = np.load(data / "figure3.npz")
+    first, second = (FlameParams.from_vector(torch.from_numpy(recorded[k])) for k in "AB")
+    steps = swap_factors(first, second, TwoEyes())
+    not_camera = np.r_[0:156, 159:236]
+    for row, step in enumerate([first, *steps]):
+        expected = recorded["rows"][:, row]
+        assert np.array_equal(step.to_vector()[:, not_camera], expected[:, not_camera]), row
 
 
 def test_swapping_hands_over_one_factor_after_the_other():

@@ -13,7 +13,9 @@ from PIL import Image
 
 from my_utils.checkpoint import save_generator
 from my_utils.networks import build_generator
+from my_utils.params_file import load_params
 from my_utils.run_config import run_config
+from my_utils.safe_read import restricted_load
 
 ROOT = Path(__file__).resolve().parents[1]
 ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -63,6 +65,23 @@ def test_random_samples(resources, tmp_path):
     second = pictures(tmp_path / "again")
     for name in names:
         assert np.abs(second[name].astype(int) - first[name]).max() <= 1, name
+
+
+def test_published_random_samples(resources, tmp_path):
+    words = ("--run_id", "29", "--resources", str(resources), "--protocol", "published")
+    done = run("generate_random_samples.py", *words, "--outdir", "out", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    names = {f"images/{k}.png" for k in range(128)}
+    names |= {f"conditions/{kind}{k}.png" for kind in ("render", "normal") for k in range(128)}
+    assert set(pictures(tmp_path / "out")) == {*names, "grid.png"}
+    published = restricted_load(tmp_path / "out" / "params.npy")
+    ours, styles = load_params(tmp_path / "out" / "params.npz")
+    assert published["identity_indices"].tolist() == styles
+    names = {"cam": "camera", "exp": "expression", "light_code": "lighting"}
+    names |= {"texture_code": "texture", "shape": "shape", "pose": "pose"}
+    assert published.keys() == {*names, "identity_indices"}
+    for theirs, name in names.items():
+        assert np.array_equal(published[theirs], getattr(ours, name)), name
 
 
 def test_role_of_different_parameters(resources, tmp_path):

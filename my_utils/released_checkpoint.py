@@ -165,7 +165,7 @@ def _check_progress(path: Path, config: RunConfig) -> None:
 
 
 def _our_weights(weights: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
-    """Published weights as the state dict of a network of ours; blocks it lacks are left out."""
+    """Published weights as the state dict of a network of ours, without its unused blocks."""
     shapes = {name: value.shape for name, value in network.state_dict().items()}
     # The mean style is not stored: it is the mean over the style table, measured when needed.
     state = {name: torch.zeros(shapes[name]) for name in shapes if name == "mapping.mean_w"}
@@ -175,6 +175,8 @@ def _our_weights(weights: Mapping[str, Tensor], network: nn.Module) -> dict[str,
             state[name] = value
         elif name in shapes:
             state[name] = _in_shape(value, shapes[name], key)
+        elif name is not None and not name.startswith("synthesis.blocks."):
+            raise ValueError(f"{key} has no place in this architecture")
     if missing := shapes.keys() - state.keys():
         raise ValueError(f"it lacks what we call {min(missing)}")
     return state

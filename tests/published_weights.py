@@ -65,27 +65,3 @@ def fill_by_rule(network: nn.Module) -> None:
             wanted.remove(ours)
     assert not wanted, f"no published counterpart of {sorted(wanted)}"
     network.load_state_dict(state)
-
-
-def published_state(network: nn.Module, *, table: torch.Tensor | None = None) -> dict:
-    """The state dict of a network of ours as a published file holds it.
-
-    Published shapes have axes of size one more; blocks that the network lacks come as zeros.
-    """
-    own, state = network.state_dict(), {}
-    is_generator = table is not None
-    for key, shape in published_shapes().items():
-        if is_generator == key.startswith(("module.conv", "module.final")):
-            continue
-        name = our_key(key)
-        if key.endswith("embd_weight"):
-            state[key] = table  # one table under two names
-        elif name is None or name not in own:
-            state[key] = torch.zeros(shape if name is None else [1] * len(shape))
-        elif len(shape) == 5:  # a modulated convolution, its kernel axes dropped where 1 x 1
-            state[key] = own[name].reshape(1, *own[name].shape[:2], *shape[3:])
-        elif shape[0] == 1 and shape[2:] == (1, 1):  # the bias of an activation
-            state[key] = own[name].reshape(1, -1, 1, 1)
-        else:
-            state[key] = own[name].reshape(*own[name].shape[:2], *shape[2:])
-    return state

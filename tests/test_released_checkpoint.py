@@ -4,23 +4,25 @@ import copy
 import dataclasses
 import io
 import os
-import re
 import zipfile
 
 import numpy as np
 import pytest
 import torch
-from published_weights import our_key, published_state
+from released_files import RATIO_D, published_state, released_file, write_released
 
 from my_utils.checkpoint import load_generator
 from my_utils.errors import UserError
 from my_utils.networks import build_discriminator, build_generator, load_weights
-from my_utils.released_checkpoint import released_generator, released_training_state
+from my_utils.released_checkpoint import (
+    our_key,
+    released_generator,
+    released_training_state,
+)
 from my_utils.run_config import RUNS, run_config
 from my_utils.training_loop import lazy_adam
 
 STYLES = 7
-RATIO_D = 16 / 17
 SMALL = dataclasses.replace(
     run_config(29, demo=True),
     resolution=32,
@@ -42,51 +44,15 @@ def small_runs(monkeypatch):
         monkeypatch.setitem(RUNS, run_id, small)
 
 
-def adam_of(state, ratio):
-    """A published optimizer that made two steps; blocks 4 to 8 had no gradients."""
-    parameters = {
-        key: torch.nn.Parameter(value.clone())
-        for key, value in state.items()
-        if not key.endswith(("kernel", "embd_weight"))
-    }
-    adam = torch.optim.Adam(parameters.values(), lr=0.002 * ratio, betas=(0.0, 0.99**ratio))
-    for _ in range(2):
-        for key, parameter in parameters.items():
-            if not re.search(r"(progression|to_rgb)\.[4-8]\.", key):
-                parameter.grad = torch.randn_like(parameter)
-        adam.step()
-    return adam, parameters
-
-
 @pytest.fixture
 def published():
     """The dictionary of a `.model` file, and the optimizers it was made from."""
-    torch.manual_seed(0)
-    file, adams = {}, {}
-    for name in ("generator_running", "generator"):
-        file[name] = published_state(build_generator(SMALL), table=torch.randn(STYLES, 8))
-    file["discriminator_flm"] = published_state(build_discriminator(SMALL))
-    for name, network, ratio in (
-        ("g_optimizer", "generator", 4 / 5),
-        ("d_optimizer_flm", "discriminator_flm", RATIO_D),
-    ):
-        adams[name] = adam_of(file[network], ratio)
-        file[name] = adams[name][0].state_dict()
-    return file, adams
-
-
-def write(folder, file, name="294000_1", **progress):
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.model"
-    torch.save(file, path)
-    progress = {"step": 3, "used_sampless": 0, "alpha": 1, "resolution": 32} | progress
-    np.savez(path.with_suffix(".npz"), **progress)
-    return path
+    return released_file(SMALL, styles=STYLES)
 
 
 def test_the_averaged_generator_comes_with_its_styles(tmp_path, published):
     file, _ = published
-    path = write(tmp_path / "29", file)
+    path = write_released(tmp_path / "29", file)
     loaded = load_generator(path)
     assert loaded.config.run_id == 29 and loaded.nimg == 294_000 * SMALL.batch
     own = loaded.generator.state_dict()
@@ -103,7 +69,7 @@ def test_the_averaged_generator_comes_with_its_styles(tmp_path, published):
 
 
 def test_truncation_pulls_to_the_mean_over_all_styles(tmp_path, published):
-    generator = load_generator(write(tmp_path / "29", published[0])).generator
+    generator = load_generator(write_released(tmp_path / "29", published[0])).generator
     condition = torch.zeros(2, 6, 32, 32)
     one, other = generator(generator.styles([1, 5]), condition, truncation_psi=0.0)
     torch.testing.assert_close(one, other)
@@ -113,7 +79,7 @@ def test_truncation_pulls_to_the_mean_over_all_styles(tmp_path, published):
 
 def test_a_resumed_optimizer_makes_the_step_the_published_one_would(tmp_path, published):
     file, adams = published
-    state = released_training_state(write(tmp_path / "29", file), SMALL)
+    state = released_training_state(write_released(tmp_path / "29", file), SMALL)
     assert state["nimg"] == 294_000 * SMALL.batch and state["config"] == SMALL.to_dict()
     for ours, name, source, resumed, ratio in (
         ("optimizer_g", "g_optimizer", "generator", build_generator(SMALL), 4 / 5),
@@ -122,7 +88,7 @@ def test_a_resumed_optimizer_makes_the_step_the_published_one_would(tmp_path, pu
             "d_optimizer_flm",
             "discriminator_flm",
             build_discriminator(SMALL),
-            16 / 17,
+            RATIO_D,
         ),
     ):
         load_weights(resumed, state[source.removesuffix("_flm")], "the file")
@@ -144,7 +110,7 @@ def test_a_resumed_optimizer_makes_the_step_the_published_one_would(tmp_path, pu
 
 def test_both_style_tables_are_resumed(tmp_path, published):
     file, _ = published
-    state = released_training_state(write(tmp_path / "29", file), SMALL)
+    state = released_training_state(write_released(tmp_path / "29", file), SMALL)
     key = "module.image_embedding.embd_weight"
     assert torch.equal(state["generator"]["style_table"], file["generator"][key])
     assert torch.equal(state["generator_ema"]["style_table"], file["generator_running"][key])
@@ -175,7 +141,7 @@ def test_keys_without_the_prefix_of_data_parallel_are_the_same(tmp_path, publish
         for name, part in published[0].items()
     }
     with_prefix, without = (
-        released_training_state(write(tmp_path / str(n) / "29", f), SMALL)
+        released_training_state(write_released(tmp_path / str(n) / "29", f), SMALL)
         for n, f in enumerate((published[0], file))
     )
     for name in ("generator", "generator_ema", "discriminator"):
@@ -199,20 +165,20 @@ def test_the_run_is_told_by_the_folder_the_channels_or_the_user(
 ):
     generator = build_generator(dataclasses.replace(SMALL, condition=condition))
     file = {"generator_running": published_state(generator, table=torch.randn(STYLES, 8))}
-    path = write(tmp_path / folder, file)
+    path = write_released(tmp_path / folder, file)
     assert released_generator(path, given)[1].run_id == run_id
 
 
 def test_a_run_that_cannot_be_is_a_sentence(tmp_path):
     generator = build_generator(dataclasses.replace(SMALL, condition="normal"))
     file = {"generator_running": published_state(generator, table=torch.randn(STYLES, 8))}
-    path = write(tmp_path / "downloads", file)
+    path = write_released(tmp_path / "downloads", file)
     with pytest.raises(UserError, match="does not tell its run: add --run_id 3 .* --run_id 7"):
         released_generator(path)
     with pytest.raises(UserError, match="3 condition channels, which run 29 has not.*3 or 7"):
         released_generator(path, 29)
     with pytest.raises(UserError, match="which run 29 has not"):
-        released_generator(write(tmp_path / "29", file))
+        released_generator(write_released(tmp_path / "29", file))
     with pytest.raises(UserError, match="which run 24 has not"):
         released_generator(path, 24)
 
@@ -224,7 +190,7 @@ class Call:
 
 def test_damaged_and_hostile_files_are_sentences(tmp_path, monkeypatch, published):
     monkeypatch.chdir(tmp_path)
-    path = write(tmp_path / "29", published[0])
+    path = write_released(tmp_path / "29", published[0])
     whole = path.read_bytes()
     for size in (0, 10, 1000, len(whole) // 2, len(whole) - 100):
         path.write_bytes(whole[:size])
@@ -252,7 +218,7 @@ def test_other_contents_are_named(tmp_path, published):
     def change(name, edit):
         file = copy.deepcopy(published[0])
         edit(file[name])
-        return write(tmp_path / "29", file)
+        return write_released(tmp_path / "29", file)
 
     key = "module.generator.progression.2.st_cv1.conv.weight"
     path = change("generator_running", lambda part: part.pop(key))
@@ -273,7 +239,7 @@ def test_other_contents_are_named(tmp_path, published):
 
 
 def test_resuming_needs_the_sibling_of_the_same_training(tmp_path, published):
-    path = write(tmp_path / "29", published[0], resolution=64)
+    path = write_released(tmp_path / "29", published[0], resolution=64)
     with pytest.raises(UserError, match="294000_1.npz is of a training at 64 pixels, not 32"):
         released_training_state(path, SMALL)
     path.with_suffix(".npz").unlink()
@@ -283,5 +249,5 @@ def test_resuming_needs_the_sibling_of_the_same_training(tmp_path, published):
 
 def test_another_step_size_than_the_optimizers_is_a_difference(tmp_path, published):
     config = dataclasses.replace(SMALL, learning_rate=0.001, batch=2)
-    state = released_training_state(write(tmp_path / "29", published[0]), config)
+    state = released_training_state(write_released(tmp_path / "29", published[0]), config)
     assert state["config"] == dataclasses.replace(SMALL, batch=2).to_dict()

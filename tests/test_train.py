@@ -1,5 +1,6 @@
 """The command `python train.py`, as a person types it."""
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -7,6 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from released_files import released_file, write_released
+
+from my_utils.checkpoint import load_training_state
+from my_utils.run_config import run_config
 
 ROOT = Path(__file__).resolve().parents[1]
 ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -52,6 +58,31 @@ def test_train_resume_and_finish(resources):
     seven = ("--run_id", "7", *TINY, "--resources", ".")
     foreign = train(*seven, "--ckpt", checkpoint, folder=resources)
     assert foreign.returncode == 2 and "checkpoint of run 0" in foreign.stderr
+
+
+def test_a_released_checkpoint_is_continued(resources):
+    config = dataclasses.replace(
+        run_config(29, demo=True),
+        **dict(resolution=32, channel_base=128, channel_max=8, z_dim=8, w_dim=8),
+    )
+    file, _ = released_file(config, styles=16)
+    path = write_released(resources / "released", file, "000002_1")
+    words = ("--run_id", "29", *TINY, "--resources", ".", "--learning_rate", "0.002")
+    done = train(*words, "--ckpt", str(path), folder=resources)
+    assert done.returncode == 0, done.stderr
+    assert "continuing after 8 images" in done.stdout
+    again = train(*words, "--total_kimg", "0.02", folder=resources)
+    assert (again.returncode, "continuing after 16 images" in again.stdout) == (0, True)
+    folder = resources / "output_files/checkpoint/29"
+    state = load_training_state(folder / "training-state-00000.020.pt")
+    for name, ours in (("generator", "generator"), ("generator_running", "generator_ema")):
+        table = file[name]["module.image_embedding.embd_weight"]
+        assert torch.equal(state[ours]["style_table"], table)
+    assert state["optimizer_g"]["state"][0]["step"] == 2 + 3
+    file, _ = released_file(config, styles=15)
+    path = write_released(resources / "released", file, "000002_1")
+    done = train(*words, "--ckpt", str(path), "--total_kimg", "1", folder=resources)
+    assert done.returncode == 2 and "styles for 15 images, the data set has 16" in done.stderr
 
 
 def test_interrupt_saves_and_says_how_to_continue(resources):

@@ -30,8 +30,11 @@ def published_state(network: nn.Module, *, table: torch.Tensor | None = None) ->
         name = our_key(key)
         if key.endswith("embd_weight"):
             state[key] = table  # one table under two names
-        elif name is None or name not in own:
-            state[key] = torch.zeros(shape if name is None else [1] * len(shape))
+        elif name is None:
+            state[key] = torch.zeros(shape)
+        elif name not in own:
+            if name.startswith("synthesis"):
+                state[key] = torch.zeros([1] * len(shape))
         elif len(shape) == 5:  # a modulated convolution, its kernel axes dropped where 1 x 1
             state[key] = own[name].reshape(1, *own[name].shape[:2], *shape[3:])
         elif shape[0] == 1 and shape[2:] == (1, 1):  # the bias of an activation

@@ -230,6 +230,9 @@ def test_other_contents_are_named(tmp_path, published):
     path = change("generator_running", lambda part: part.update({"module.foo": torch.zeros(3)}))
     with pytest.raises(UserError, match="unknown key 'module.foo'"):
         released_generator(path)
+    with pytest.raises(UserError, match="z_to_w.3.weight has no place in this architecture"):
+        config = dataclasses.replace(SMALL, mapping_layers=2)
+        released_training_state(write_released(tmp_path / "29", published[0]), config)
     path = change("g_optimizer", lambda part: part["state"].pop(5))
     with pytest.raises(UserError, match="optimizer lacks the moments of"):
         released_training_state(path, SMALL)

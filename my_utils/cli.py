@@ -74,16 +74,15 @@ def resource_folder(args: argparse.Namespace) -> Path:
     return args.resources or (demo_root if args.demo else resources_root)
 
 
-def add_synthesis_options(parser: argparse.ArgumentParser, *, outdir: str) -> None:
+def add_synthesis_options(
+    parser: argparse.ArgumentParser,
+    *,
+    outdir: str,
+    several: bool = False,  # several generators may be named, to compare them
+) -> None:
     """Options of every script that draws faces with a trained generator."""
     add_resource_options(parser)
-    parser.add_argument("--run_id", type=int, help="use the newest generator of this run")
-    parser.add_argument(
-        "--ckpt",
-        metavar="FILE",
-        help="use this generator (.safetensors), training state (.pt), released checkpoint "
-        "(.model, with --run_id where its folder is not named by it), or 'demo'",
-    )
+    add_generator_options(parser, several=several)
     parser.add_argument("--batch", type=positive_int, default=8, help="faces drawn at once (8)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda:0 ... (auto)")
     parser.add_argument(
@@ -92,6 +91,46 @@ def add_synthesis_options(parser: argparse.ArgumentParser, *, outdir: str) -> No
     parser.add_argument(
         "--outdir", type=Path, metavar="DIR", help=f"where pictures go (default: {outdir})"
     )
+
+
+def add_generator_options(parser: argparse.ArgumentParser, *, several: bool) -> None:
+    """Options that name a generator, or in the order of the command line several of them."""
+    of_run = "use the newest generator of this run"
+    of_file = "use this generator (.safetensors), training state (.pt), released checkpoint (.model"
+    if several:
+        list_of = dict(action="append", dest="generators")
+        again = "; repeatable, to compare generators"
+        parser.add_argument(
+            "--run_id", type=_run_choice, metavar="N", help=of_run + again, **list_of
+        )
+        parser.add_argument(
+            "--ckpt",
+            type=lambda text: {"ckpt": text, "run_id": None},
+            metavar="FILE",
+            help=f"{of_file} in the folder of its run), or 'demo'{again}",
+            **list_of,
+        )
+    else:
+        parser.add_argument("--run_id", type=int, metavar="N", help=of_run)
+        parser.add_argument(
+            "--ckpt",
+            metavar="FILE",
+            help=f"{of_file}, with --run_id where its folder is not named by it), or 'demo'",
+        )
+
+
+def _run_choice(text: str) -> dict:
+    return {"ckpt": None, "run_id": int(text)}
+
+
+def choose_checkpoints(args: argparse.Namespace) -> list[Path]:
+    """The generator files that the options of a script for several generators name."""
+    if not args.generators:
+        raise UserError("say whose faces to draw: --ckpt FILE or --run_id N, as often as you like")
+    return [
+        choose_checkpoint(argparse.Namespace(**{**vars(args), **choice}))
+        for choice in args.generators
+    ]
 
 
 def choose_checkpoint(args: argparse.Namespace) -> Path:

@@ -101,6 +101,16 @@ def pick_pairs(pairs: Sequence[int], faces: FlameParams) -> tuple[FlameParams, F
     return faces[list(pairs)], faces[[pair + offset for pair in pairs]]
 
 
+def parse_factors(text: str) -> list[str]:
+    """Factors as written on the command line: "pose,shape" -> ["pose", "shape"]."""
+    factors = text.split(",")
+    if len(set(factors)) < len(factors) or not set(factors) <= set(FIGURE3_FACTORS):
+        raise UserError(
+            f"--factors {text!r} must name different ones of {', '.join(FIGURE3_FACTORS)}"
+        )
+    return factors
+
+
 def swap_factors(
     source: FlameParams,  # N rows
     target: FlameParams,  # N rows

@@ -15,7 +15,7 @@ from model.generator import Generator
 from model.renderer import FaceRenderer
 from my_utils.assets import Resources
 from my_utils.checkpoint import load_generator
-from my_utils.cli import DEMO_GENERATORS, choose_checkpoint
+from my_utils.cli import DEMO_GENERATORS, choose_checkpoint, choose_checkpoints
 from my_utils.errors import UserError
 from my_utils.run_config import RunConfig
 from my_utils.runtime import select_device
@@ -49,6 +49,7 @@ class FaceSynthesizer:
         self.config = config
         self.resources = resources
         self.label = label or str(config.run_id)
+        self.name = label or f"run {config.run_id}"  # in figures
 
     @staticmethod
     def from_checkpoint(
@@ -92,6 +93,20 @@ class FaceSynthesizer:
             device=select_device(args.device),
             run_id=args.run_id,
         )
+
+    @staticmethod
+    def several_from_args(args: argparse.Namespace) -> "list[FaceSynthesizer]":
+        """One synthesizer for each generator named, in the order of the command line."""
+        paths, device = choose_checkpoints(args), select_device(args.device)
+        synthesizers = [
+            FaceSynthesizer.from_checkpoint(path, resources=args.resources, device=device)
+            for path in paths
+        ]
+        names = [synthesizer.name for synthesizer in synthesizers]
+        for synthesizer, path in zip(synthesizers, paths, strict=True):
+            if names.count(synthesizer.name) > 1:  # the same run at different times
+                synthesizer.name += f" {path.stem}"
+        return synthesizers
 
     @property
     def device(self) -> torch.device:

@@ -2,14 +2,14 @@
 
     python plots/role_of_different_parameters.py --ckpt demo
     python plots/role_of_different_parameters.py --run_id 29 --pairs 0-15,42
+    python plots/role_of_different_parameters.py --run_id 29 --run_id 7 --factors lighting,pose
     python plots/role_of_different_parameters.py --run_id 29 --protocol published
 
-Each pair of faces of the data set gives one column of seven pictures. From top to bottom: the
-first face in another style, the first face, then shape, expression, pose, texture and lighting
-of the second face, one after the other. Writes gen_images<pair>/<row>.png with the renderings
-rndr_<row>.png and norm_<row>.png beside them, and figure3.png with all columns labelled.
-
-The published protocol draws 200 pairs, each in two random styles of its own.
+Each pair of faces of the data set gives one column of pictures per generator. From top to bottom:
+the first face in another style, the first face, then one factor after the other of the second
+face. Writes gen_images<pair>/<row>.png with the renderings rndr_<row>.png and norm_<row>.png
+beside them (in a folder per generator where there are several), and figure3.png with all columns
+labelled. The published protocol draws 200 pairs, each in two random styles of its own.
 """
 
 import argparse
@@ -20,18 +20,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from my_utils.cli import add_synthesis_options, parse_seeds, run_script, script_parser
 
-ROW_LABELS = (
-    "other style", "face A", "+ shape", "+ expression", "+ pose", "+ texture", "+ lighting = face B"
-)  # fmt: skip
+FACTORS = "shape,expression,pose,texture,lighting"
 FIGURE_COLUMNS = 12
 
 
 def parse_args() -> argparse.Namespace:
     parser = script_parser(__doc__)
-    add_synthesis_options(parser, outdir="output_files/sample/<run>/param_swap")
+    add_synthesis_options(parser, outdir="output_files/sample/<run>/param_swap", several=True)
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--pairs", default="0-7", help="pairs to draw, e.g. 0-15,42 (0-7)")
     choice.add_argument("--protocol", choices=["published"], help="the published 200 pairs")
+    parser.add_argument(
+        "--factors", default=FACTORS, help="what to hand over, in order (%(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of the styles (0)")
     return parser.parse_args()
 
@@ -41,40 +42,57 @@ def main() -> None:
     pairs = parse_seeds("0-199" if args.protocol else args.pairs, option="--pairs")
 
     import torch
+    import torch.nn.functional as F
     from tqdm import tqdm
 
     from model.flame import FlameParams
-    from my_utils.face_sampling import pair_styles, pick_pairs, swap_factors
+    from my_utils.face_sampling import (
+        FIGURE3_FACTORS,
+        pair_styles,
+        parse_factors,
+        pick_pairs,
+        swap_factors,
+    )
     from my_utils.image_io import save_grid, save_image
     from my_utils.synthesis import FaceSynthesizer
 
-    synthesizer = FaceSynthesizer.from_args(args)
-    outdir = synthesizer.outdir(args.outdir, "param_swap")
-    first, second = pick_pairs(pairs, synthesizer.dataset_params())
-    steps = swap_factors(first, second, synthesizer.renderer.flame)
-    rows = [first, *steps]
+    factors = parse_factors(args.factors)
+    synthesizers = FaceSynthesizer.several_from_args(args)
+    comparing = len(synthesizers) > 1
+    first_one = synthesizers[0]
+    outdir = first_one.outdir(args.outdir, "param_swap")
+    face_a, face_b = pick_pairs(pairs, first_one.dataset_params())
+    steps = swap_factors(face_a, face_b, first_one.renderer.flame, factors=factors)
+    rows = [face_a, *steps]
+    row_labels = ["other style", "face A", *(f"+ {factor}" for factor in factors)]
+    if set(factors) == set(FIGURE3_FACTORS):
+        row_labels[-1] += " = face B"
+    tile = max(synthesizer.config.resolution for synthesizer in synthesizers)
 
-    columns = []
+    columns, labels = [], []
     for number, pair in enumerate(tqdm(pairs, unit="pair", disable=None)):
         params = FlameParams.cat([row[number] for row in rows])
         styles = [2 * args.seed, 2 * args.seed + 1]
         if args.protocol:
-            styles = pair_styles(pair, seed=args.seed, style_count=synthesizer.style_count)
+            styles = pair_styles(pair, seed=args.seed, style_count=first_one.style_count)
         seeds = styles[:1] + styles[1:] * len(steps)
-        faces = synthesizer(params, seeds, truncation_psi=args.truncation)
-        for row in range(len(rows)):
-            folder = outdir / f"gen_images{pair}"
-            save_image(folder / f"{row}.png", faces.image[row])
-            save_image(folder / f"rndr_{row}.png", faces.render[row])
-            save_image(folder / f"norm_{row}.png", faces.normal_map[row])
-        columns.append(faces.image.cpu())
-    figure = torch.stack(columns[:FIGURE_COLUMNS], dim=1)
+        for synthesizer in synthesizers:
+            faces = synthesizer(params, seeds, truncation_psi=args.truncation)
+            of_generator = synthesizer.name.replace(" ", "_") if comparing else ""
+            folder = outdir / of_generator / f"gen_images{pair}"
+            for row in range(len(rows)):
+                save_image(folder / f"{row}.png", faces.image[row])
+                save_image(folder / f"rndr_{row}.png", faces.render[row])
+                save_image(folder / f"norm_{row}.png", faces.normal_map[row])
+            if len(columns) < FIGURE_COLUMNS:
+                columns.append(F.interpolate(faces.image, size=tile, mode="nearest").cpu())
+                labels.append(f"pair {pair} {synthesizer.name if comparing else ''}")
     save_grid(
         outdir / "figure3.png",
-        figure.flatten(0, 1),
-        figure.shape[1],
-        row_labels=ROW_LABELS,
-        column_labels=[f"pair {pair}" for pair in pairs[:FIGURE_COLUMNS]],
+        torch.stack(columns, dim=1).flatten(0, 1),
+        len(columns),
+        row_labels=row_labels,
+        column_labels=labels,
         caption="Each row replaces one more factor of face A by that of face B.",
     )
     print(f"wrote {len(pairs)} pairs of {len(rows)} faces and figure3.png to {outdir}")

@@ -10,6 +10,7 @@ from my_utils.face_sampling import (
     center_eyes,
     interpolate_neighbours,
     pair_styles,
+    parse_factors,
     pick_pairs,
     published_random_params,
     random_params,
@@ -108,6 +109,13 @@ def test_swapping_agrees_with_the_published_rows(shared):
         torch.testing.assert_close(
             params.to_vector(), torch.from_numpy(recorded["rows"][:, row]), rtol=1e-4, atol=1e-5
         )
+
+
+def test_factors_are_chosen_and_ordered():
+    assert parse_factors("pose,shape") == ["pose", "shape"]
+    for text in ("", "pose,pose", "hair", "shape pose", "camera"):
+        with pytest.raises(UserError, match="must name different ones of shape, expression"):
+            parse_factors(text)
 
 
 def test_pairs_are_2000_apart_or_half_the_set():

@@ -93,6 +93,18 @@ def test_role_of_different_parameters(resources, tmp_path):
     assert set(pictures(tmp_path / "out")) == {*expected, "figure3.png"}
 
 
+def test_generators_and_factors_side_by_side(resources, tmp_path):
+    folder = resources / "output_files" / "checkpoint" / "29"
+    again = ("--ckpt", str(folder / "generator-00000.000.safetensors"), "--pairs", "1")
+    words = ("--run_id", "29", *again, "--factors", "lighting,pose", "--resources", str(resources))
+    done = run("role_of_different_parameters.py", *words, "--outdir", "out", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = pictures(tmp_path / "out")
+    generator = "run_29_generator-00000.000"
+    names = [f"{kind}{row}.png" for kind in ("", "rndr_", "norm_") for row in range(4)]
+    assert set(found) == {*(f"{generator}/gen_images1/{name}" for name in names), "figure3.png"}
+
+
 def test_evaluate_control(resources, tmp_path):
     words = ("--run_id", "29", "--resources", str(resources), "--count", "6", "--outdir", "out")
     done = run("evaluate_control.py", *words, folder=tmp_path)

@@ -56,6 +56,10 @@ class ResourcePaths:
         return self.flame_resource / "generic_model.pkl"
 
     @property
+    def converted_flame_model(self) -> Path:  # made by prepare_lmdb/convert_flame_model.py
+        return self.flame_resource / "generic_model.npz"
+
+    @property
     def landmark_embedding(self) -> Path:
         return self.flame_resource / "landmark_embedding.npy"
 
@@ -80,6 +84,10 @@ class ResourcePaths:
         return self.deca_inferred / "flame_params_public_texture_model.npy"
 
     @property
+    def parameter_folder(self) -> Path:  # DECA's own output, one file for each face
+        return self.deca_inferred / "data"
+
+    @property
     def bad_images(self) -> Path:
         return self.deca_inferred / "b_box_stats.npz"
 
@@ -90,6 +98,10 @@ class ResourcePaths:
     @property
     def photographs(self) -> Path:
         return self.ffhq / "multiscale.lmdb"
+
+    @property
+    def fid_statistics(self) -> Path:
+        return self.ffhq / "ffhq_fid_stats"
 
     @property
     def output_root(self) -> Path:

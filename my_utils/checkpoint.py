@@ -19,6 +19,7 @@ from torch import Tensor
 from model.generator import Generator
 from my_utils.atomic_file import atomic_path
 from my_utils.errors import UserError
+from my_utils.file_digest import file_sha256
 from my_utils.networks import build_generator, load_weights
 from my_utils.released_checkpoint import released_generator
 from my_utils.run_config import RunConfig
@@ -40,7 +41,7 @@ class CheckpointStore:
         try:
             with atomic_path(path) as temporary:
                 torch.save(state, temporary)
-                digest = _file_digest(temporary)
+                digest = file_sha256(temporary)
                 with atomic_path(_digest_path(path)) as digest_file:
                     digest_file.write_text(f"{digest}  {path.name}\n")
         except (OSError, RuntimeError) as error:  # a full disk is a RuntimeError inside torch.save
@@ -79,7 +80,7 @@ def load_training_state(path: Path) -> dict:
         expected = _digest_path(path).read_text().split()[0]
     except (OSError, IndexError) as error:
         raise UserError(f"checkpoint {path} lacks its digest {_digest_path(path).name}") from error
-    if _file_digest(path) != expected:
+    if file_sha256(path) != expected:
         raise UserError(f"checkpoint {path} is damaged: its sha256 is not the recorded one")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
@@ -159,14 +160,6 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], RunConfig, int]:
 
 def _digest_path(path: Path) -> Path:
     return path.with_name(path.name + ".sha256")
-
-
-def _file_digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _tensor_digest(tensors: dict[str, Tensor]) -> str:

@@ -4,7 +4,9 @@ An LMDB must not be used across a fork, not be opened twice in a process, and a 
 its reader without a word; all three are dealt with here, once.
 """
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import lmdb
@@ -13,6 +15,7 @@ import numpy as np
 from constants import LMDB_SIZES
 from my_utils.errors import UserError
 from my_utils.image_codec import decode_image
+from my_utils.safe_read import reading
 
 NORMAL_MAP = "norm_map_"  # key prefix; photographs and textured renderings have none
 
@@ -51,8 +54,11 @@ class LmdbImages:
 
     def get(self, key: str, *, size: int | None = None) -> np.ndarray:
         """One picture, uint8 [size, size, 3]; RecordError if missing, broken or wrong-sized."""
-        with self._begin() as transaction:
-            data = transaction.get(key.encode())
+        try:
+            with self._begin() as transaction:
+                data = transaction.get(key.encode())
+        except lmdb.Error as error:
+            raise RecordError(f"record {key} of {self.path} cannot be found ({error})") from error
         if data is None:
             raise RecordError(f"{self.path} has no record {key}")
         try:
@@ -63,12 +69,12 @@ class LmdbImages:
     @property
     def length(self) -> int:
         """The number of ids that the LMDB says it holds."""
-        with self._begin() as transaction:
+        with self._listing() as transaction:
             return int(transaction.get(b"length", b"0"))
 
     def sizes(self, prefix: str = "") -> list[int]:
         """The picture sizes there are, in pixels, ascending."""
-        with self._begin() as transaction, transaction.cursor() as cursor:
+        with self._listing() as transaction, transaction.cursor() as cursor:
             starts = {size: f"{prefix}{size}-".encode() for size in LMDB_SIZES}
             return [
                 size
@@ -80,13 +86,19 @@ class LmdbImages:
         """The ids that have a picture of this size: int64, ascending."""
         start = f"{prefix}{size}-".encode()
         ids = []
-        with self._begin() as transaction, transaction.cursor() as cursor:
+        with self._listing() as transaction, transaction.cursor() as cursor:
             if cursor.set_range(start):
                 for key in cursor.iternext(keys=True, values=False):
                     if not key.startswith(start):
                         break
                     ids.append(int(key[len(start) :]))
         return np.sort(np.array(ids, dtype=np.int64))
+
+    @contextlib.contextmanager
+    def _listing(self) -> Iterator[lmdb.Transaction]:
+        """Where a damaged LMDB is an error, not one picture less."""
+        with self._begin() as transaction, reading(self.path / "data.mdb"):
+            yield transaction
 
     def _begin(self) -> lmdb.Transaction:
         if self._pid != os.getpid():

@@ -15,7 +15,8 @@ def read_obj(path: Path, text: str) -> tuple[UvLayout, np.ndarray]:
     """The texture layout and the vertex ids [F, 3] of the triangles, both in file order.
 
     Raises:
-        UserError: a line cannot be read, or a face is not a triangle with texture coordinates.
+        UserError: a line cannot be read, a face is not a triangle with texture coordinates, or
+            these are not in [0, 1].
     """
     coordinates, corners = [], []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -36,4 +37,6 @@ def read_obj(path: Path, text: str) -> tuple[UvLayout, np.ndarray]:
             "use the head_template_mesh.obj that comes with FLAME"
         )
     layout = UvLayout(np.array(coordinates, dtype=np.float32), corners[..., 1])
+    if not ((layout.coordinates >= 0) & (layout.coordinates <= 1)).all():
+        raise UserError(f"{path} has texture coordinates (vt) that are not between 0 and 1")
     return layout, corners[..., 0]

@@ -8,6 +8,9 @@ from PIL import Image
 from toy_head import toy_flame_assets, toy_texture_space, toy_uv_layout
 
 from constants import ResourcePaths
+from my_utils.image_codec import encode_jpeg, encode_png
+from my_utils.lmdb_images import NORMAL_MAP, image_key
+from my_utils.lmdb_writer import LmdbWriter
 
 CODES = {"shape": 100, "exp": 50, "pose": 6, "cam": 3, "tex": 50}
 
@@ -66,3 +69,19 @@ def write_toy_resources(root: Path, ids: list[int]) -> ResourcePaths:
     Image.fromarray(mask).save(paths.face_mask)
     np.savez(paths.bad_images, bad_images=np.array(["00003.npy"]))
     return paths
+
+
+def write_toy_lmdbs(paths: ResourcePaths, ids: list[int], *, size: int) -> None:
+    """Both LMDBs, of noise."""
+    pictures = np.random.default_rng(0).integers(0, 256, (len(ids), size, size, 3), dtype=np.uint8)
+    for path in (paths.photographs, paths.renderings):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with LmdbWriter(paths.photographs) as writer:
+        for face_id, picture in zip(ids, pictures, strict=True):
+            writer.put(image_key(size, face_id), encode_jpeg(picture))
+        writer.finish(len(ids))
+    with LmdbWriter(paths.renderings) as writer:
+        for face_id, picture in zip(ids, pictures, strict=True):
+            writer.put(image_key(size, face_id), encode_png(picture))
+            writer.put(image_key(size, face_id, NORMAL_MAP), encode_png(255 - picture))
+        writer.finish(len(ids))

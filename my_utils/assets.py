@@ -14,7 +14,6 @@ from model.flame import FLAME, FlameAssets, FlameTexture, TextureSpace
 from model.mesh import UvLayout
 from model.renderer import FaceRenderer, MeshRenderer
 from model.texture_sampler import TexelTable, TextureSampler, texel_table_from_uv
-from my_utils.deca_files import PARAMETER_FIELDS as PARAMETER_FIELDS
 from my_utils.deca_files import ParameterTable, load_bad_images, load_parameters
 from my_utils.errors import UserError
 from my_utils.file_digest import file_sha256

@@ -1,13 +1,16 @@
-"""Reads what DECA found in the photographs: the parameters of each face, and where it failed."""
+"""What DECA found in the photographs: the parameters of each face, and where it failed."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
 from constants import FLAME_SLICES, PARAM_DIM
+from model.flame import FlameParams
+from my_utils.atomic_file import atomic_path
 from my_utils.checked_fields import read_fields
 from my_utils.errors import UserError
 from my_utils.safe_read import reading
@@ -92,6 +95,20 @@ def _face_id(name: str) -> int:
     if not (stem.isdecimal() and len(stem) < 10):
         raise ValueError(f"{name!r} is not named by a number, as 00017 is")
     return int(stem)
+
+
+def save_parameters(path: Path, table: ParameterTable) -> None:
+    """Write a dictionary from "00017.pkl" to the six codes of that face, in the table's order."""
+    params = FlameParams.from_vector(torch.from_numpy(table.vectors))
+    entries = {
+        f"{face:05d}.pkl": {
+            field: getattr(params, name)[row].numpy() for field, name in PARAMETER_FIELDS.items()
+        }
+        for row, face in enumerate(table.ids)
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.save(file, np.array(entries, dtype=object))
 
 
 def load_bad_images(path: Path) -> frozenset[int]:

@@ -24,8 +24,9 @@ from constants import LMDB_SIZES, RENDER_SIZE, ResourcePaths
 from model.flame import FlameParams
 from model.mesh import UvLayout
 from model.texture_sampler import texel_table_from_uv
-from my_utils.assets import PARAMETER_FIELDS, ParameterTable, Resources
+from my_utils.assets import Resources
 from my_utils.atomic_file import atomic_path
+from my_utils.deca_files import ParameterTable, save_parameters
 from my_utils.demo_head import head_mesh
 from my_utils.demo_motion import JOINTS, PARENTS, head_assets
 from my_utils.demo_parameters import sample_parameters
@@ -144,15 +145,8 @@ def _save_object(path: Path, fields: dict) -> None:
 def write_parameter_files(root: Path, params: FlameParams) -> None:
     """Write the parameters of ids 0..N-1 and the list of bad photographs."""
     paths = ResourcePaths(Path(root))
-    paths.deca_inferred.mkdir(parents=True, exist_ok=True)
-    entries = {
-        f"{number:05d}.pkl": {
-            field: getattr(params, name)[number].numpy() for field, name in PARAMETER_FIELDS.items()
-        }
-        for number in range(len(params))
-    }
-    with atomic_path(paths.parameters) as temporary:
-        _save_object(temporary, entries)
+    table = ParameterTable(np.arange(len(params)), params.to_vector().numpy())
+    save_parameters(paths.parameters, table)
     names = np.array([f"{face:05d}.npy" for face in bad_ids(len(params))], dtype="<U9")
     with atomic_path(paths.bad_images) as temporary, temporary.open("wb") as file:
         np.savez(file, bad_images=names)

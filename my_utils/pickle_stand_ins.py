@@ -8,6 +8,7 @@ memory. chumpy, which no longer installs, is covered by one class whose array is
 
 import functools
 import io
+import math
 import re
 from collections import OrderedDict
 
@@ -15,6 +16,17 @@ import numpy as np
 import scipy.sparse
 import torch
 
+TORCH_NUMBERS = {  # as in torch.FloatStorage: NumPy's code of the same numbers
+    "Float": "<f4",
+    "Double": "<f8",
+    "Half": "<f2",
+    "Long": "<i8",
+    "Int": "<i4",
+    "Short": "<i2",
+    "Char": "i1",
+    "Byte": "u1",
+    "Bool": "?",
+}
 SAFE_TYPE_CODE = re.compile(r"[<>|=]?([?biufcSUO])(\d*)")
 
 
@@ -142,12 +154,18 @@ class ChumpyNode(StandIn):
 class TorchStorage(StandIn):
     """The numbers of a torch tensor, saved inside the pickle as a torch file of their own."""
 
-    def resolve(self) -> torch.Tensor:
+    def resolve(self) -> np.ndarray:
         try:
             storage = torch.load(io.BytesIO(self.arguments[0]), weights_only=True)
         except Exception as error:  # torch's own text advises to load without this protection
             raise ValueError("one of its torch tensors is damaged or not just numbers") from error
-        return torch.empty(0, dtype=storage.dtype).set_(storage)
+        return torch.empty(0, dtype=storage.dtype).set_(storage).numpy()
+
+
+class TorchStorageType(StandIn):
+    """A class like torch.FloatStorage, which names the type of numbers; it is never called."""
+
+    dtype: np.dtype
 
 
 class TorchTensor(StandIn):
@@ -155,7 +173,24 @@ class TorchTensor(StandIn):
 
     def resolve(self) -> np.ndarray:
         storage, offset, size, stride = self.arguments[:4]
-        return storage.resolve().as_strided(size, stride, offset).numpy().copy()
+        numbers = resolve(storage)
+        # A forged view would read foreign memory, or a few numbers without end.
+        reach = sum((count - 1) * step for count, step in zip(size, stride, strict=True))
+        if (
+            min((offset, *size, *stride)) < 0
+            or offset + reach >= len(numbers) > 0
+            or math.prod(size) > len(numbers)
+        ):
+            raise ValueError("one of its torch tensors is larger than its numbers")
+        steps = [step * numbers.itemsize for step in stride]
+        return np.lib.stride_tricks.as_strided(numbers[offset:], size, steps).copy()
+
+
+class TorchParameter(StandIn):
+    """A tensor of a network, resolved to a NumPy array."""
+
+    def resolve(self) -> np.ndarray:
+        return resolve(self.arguments[0])
 
 
 class EncodedText(StandIn):
@@ -192,8 +227,12 @@ def _allowed() -> dict[tuple[str, str], type]:
         ("_codecs", "encode"): EncodedText,
         ("collections", "OrderedDict"): OrderedDict,
         ("torch._utils", "_rebuild_tensor_v2"): TorchTensor,
+        ("torch._utils", "_rebuild_parameter"): TorchParameter,
         ("torch.storage", "_load_from_bytes"): TorchStorage,
     }
+    for name, code in TORCH_NUMBERS.items():
+        kind = type(f"{name}Storage", (TorchStorageType,), {"dtype": np.dtype(code)})
+        names["torch", kind.__name__] = kind
     for package in ("numpy.core", "numpy._core"):
         names[f"{package}.multiarray", "_reconstruct"] = NdArray
         names[f"{package}.multiarray", "scalar"] = NumpyScalar

@@ -1,4 +1,4 @@
-"""Reads files of strangers without running anything in them: pickles and NumPy object arrays.
+"""Reads files of strangers without running anything in them: pickles, NumPy and torch files.
 
 This is the project's only unpickler. It gives out nothing but inert stand-ins, and whatever goes
 wrong while reading becomes one sentence that names the file.
@@ -7,11 +7,13 @@ wrong while reading becomes one sentence that names the file.
 import contextlib
 import gc
 import pickle
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import scipy.io
 
 from my_utils.errors import UserError
 from my_utils.pickle_stand_ins import resolve, stand_in
@@ -20,10 +22,11 @@ from my_utils.pickle_stand_ins import resolve, stand_in
 class _RestrictedUnpickler(pickle.Unpickler):
     """Knows the names that array data needs, as inert stand-ins, and refuses all others."""
 
-    def __init__(self, file: BinaryIO, path: Path):
+    def __init__(self, file: BinaryIO, path: Path, storages: "_TorchStorages | None" = None):
         # latin1 keeps the bytes of Python 2 strings, in which NumPy data of that time is stored.
         super().__init__(file, encoding="latin1")
         self.path = path
+        self.storages = storages
 
     def find_class(self, module: str, name: str) -> type:
         kind = stand_in(module, name)
@@ -33,6 +36,36 @@ class _RestrictedUnpickler(pickle.Unpickler):
                 f"{module}.{name}, which array data never needs"
             )
         return kind
+
+    def persistent_load(self, identifier: tuple) -> np.ndarray:
+        if self.storages is None:
+            raise ValueError("it refers to data outside of itself")
+        return self.storages.read(identifier)
+
+
+class _TorchStorages:
+    """The numbers of the tensors in a file of torch.save: one member of the archive for each."""
+
+    def __init__(self, archive: zipfile.ZipFile, folder: str):
+        # torch does not compress; a compressed member may hold far more than the file.
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            raise ValueError("it is compressed, which torch.save never does")
+        byte_order = f"{folder}byteorder"  # missing in older files
+        if byte_order in archive.namelist() and archive.read(byte_order) != b"little":
+            raise ValueError("its numbers are not in little-endian order")
+        self.archive, self.folder = archive, folder
+        self.loaded: dict[str, np.ndarray] = {}  # tensors may share numbers
+
+    def read(self, identifier: tuple) -> np.ndarray:
+        """The storage that a pickle names: ("storage", type, member, device, length)."""
+        _, kind, key, _, length = identifier
+        if key not in self.loaded:
+            data = self.archive.read(f"{self.folder}data/{key}")
+            self.loaded[key] = np.frombuffer(data, kind.dtype)
+        numbers = self.loaded[key]
+        if numbers.dtype != kind.dtype or len(numbers) != length:
+            raise ValueError(f"its member data/{key} is not {length} numbers of {kind.dtype}")
+        return numbers
 
 
 @contextlib.contextmanager
@@ -57,33 +90,61 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def restricted_load(path: Path) -> object:
-    """Read a pickle (.pkl) or NumPy file (.npy) that may hold objects, without running any code.
+    """Read a file of a stranger that may hold objects, without running any code.
 
+    Pickles, .npy, .npz, .mat and what torch.save writes are told apart by their first bytes.
     Containers, numbers and text come as they are; NumPy arrays, SciPy matrices (dense) and torch
     tensors come as NumPy arrays, chumpy objects as something `numpy.asarray` understands. A
-    dictionary saved with numpy.save comes as that dictionary.
+    dictionary saved with numpy.save comes as that dictionary, an archive as one of its arrays.
 
     Raises:
         UserError: the file is missing, damaged, or names anything that is not array data.
     """
     path = Path(path)
     with reading(path), path.open("rb") as file:
-        if path.suffix != ".npy":
-            return _unpickle(file, path)
-        _, _, dtype = npy_header(file)
-        if not dtype.hasobject:
-            return np.load(path, allow_pickle=False)
+        head = file.read(6)
+        file.seek(0)
+        if head.startswith(b"PK"):
+            return _read_archive(file, path)
+        if head == b"\x93NUMPY":
+            return _read_npy(file, path)
+        if head == b"MATLAB":
+            fields = scipy.io.loadmat(file)
+            return {name: value for name, value in fields.items() if not name.startswith("__")}
+        return _unpickle(file, path)
+
+
+def _read_archive(file: BinaryIO, path: Path) -> object:
+    with zipfile.ZipFile(file) as archive:
+        names = archive.namelist()
+        for name in names:
+            if name.endswith("/data.pkl"):
+                storages = _TorchStorages(archive, name.removesuffix("data.pkl"))
+                with archive.open(name) as member:
+                    return _unpickle(member, path, storages)
+        arrays = {}
+        for name in names:
+            with archive.open(name) as member:
+                arrays[name.removesuffix(".npy")] = _read_npy(member, path)
+        return arrays
+
+
+def _read_npy(file: BinaryIO, path: Path) -> object:
+    _, _, dtype = npy_header(file)
+    if dtype.hasobject:
         array = np.asarray(_unpickle(file, path))
         return array.item() if array.shape == () else array
+    file.seek(0)
+    return np.lib.format.read_array(file, allow_pickle=False)
 
 
-def _unpickle(file: BinaryIO, path: Path) -> object:
+def _unpickle(file: BinaryIO, path: Path, storages: _TorchStorages | None = None) -> object:
     # The parameters of 70 000 faces are a million small objects; collecting garbage among them
     # doubles the time.
     was_enabled = gc.isenabled()
     gc.disable()
     try:
-        return resolve(_RestrictedUnpickler(file, path).load())
+        return resolve(_RestrictedUnpickler(file, path, storages).load())
     finally:
         if was_enabled:
             gc.enable()

@@ -5,8 +5,14 @@ import pytest
 from toy_resources import parameter_entry, write_toy_resources
 
 from constants import FLAME_SLICES
-from my_utils.deca_files import load_bad_images, load_parameters
+from my_utils.deca_files import (
+    ParameterTable,
+    load_bad_images,
+    load_parameters,
+    save_parameters,
+)
 from my_utils.errors import UserError
+from my_utils.safe_read import restricted_load
 
 
 @pytest.fixture
@@ -121,3 +127,44 @@ def test_a_wrong_list_of_bad_images_says_what_is_wrong(tmp_path, fields, message
     np.savez(tmp_path / "b_box_stats.npz", **fields)
     with pytest.raises(UserError, match=f"b_box_stats.npz.*{message}"):
         load_bad_images(tmp_path / "b_box_stats.npz")
+
+
+# Written again.
+
+CODE_SHAPES = {
+    "shape": (100,),
+    "exp": (50,),
+    "pose": (6,),
+    "cam": (3,),
+    "tex": (50,),
+    "lit": (9, 3),
+}
+
+
+@pytest.fixture
+def table():
+    vectors = np.random.default_rng(0).normal(size=(3, 236)).astype(np.float32)
+    return ParameterTable(np.array([17, 3, 123456]), vectors)
+
+
+def test_a_table_is_found_again_in_its_order(tmp_path, table):
+    save_parameters(tmp_path / "new" / "p.npy", table)
+    found = load_parameters(tmp_path / "new" / "p.npy")
+    assert found.ids.tolist() == [17, 3, 123456]
+    assert np.array_equal(found.vectors, table.vectors)
+
+
+def test_the_file_has_the_published_form(tmp_path, table):
+    save_parameters(tmp_path / "p.npy", table)
+    entries = restricted_load(tmp_path / "p.npy")
+    assert list(entries) == ["00017.pkl", "00003.pkl", "123456.pkl"]
+    for entry in entries.values():
+        assert {name: code.shape for name, code in entry.items()} == CODE_SHAPES
+        assert all(code.dtype == np.float32 for code in entry.values())
+
+
+def test_the_table_stays_as_it_is(tmp_path, table):
+    table.vectors.flags.writeable = True
+    before = table.vectors.copy()
+    save_parameters(tmp_path / "p.npy", table)
+    assert np.array_equal(table.vectors, before)

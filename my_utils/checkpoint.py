@@ -8,6 +8,7 @@ import hashlib
 import json
 import struct
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from model.generator import Generator
 from my_utils.atomic_file import atomic_path
 from my_utils.errors import UserError
 from my_utils.file_digest import file_sha256
+from my_utils.model_card import model_card
 from my_utils.networks import build_generator, load_weights
 from my_utils.released_checkpoint import released_generator
 from my_utils.run_config import RunConfig
@@ -88,8 +90,18 @@ def load_training_state(path: Path) -> dict:
         raise UserError(f"checkpoint {path} is not a training state of this project") from error
 
 
-def save_generator(path: Path, generator: Generator, config: RunConfig, *, nimg: int) -> None:
-    """Export a generator with its configuration, ready for truncation, as safetensors."""
+def save_generator(
+    path: Path,
+    generator: Generator,
+    config: RunConfig,
+    *,
+    nimg: int,
+    measures: Mapping[str, float] | None = None,  # for the model card, by what and how
+) -> None:
+    """Export a generator with its configuration, ready for truncation, and its model card.
+
+    The generator is a safetensors file, the card a Markdown file of the same name.
+    """
     tensors = generator.state_dict()
     if config.condition != "vector":
         tensors["mapping.mean_w"] = generator.average_w()
@@ -101,6 +113,8 @@ def save_generator(path: Path, generator: Generator, config: RunConfig, *, nimg:
     }
     with atomic_path(path) as temporary:
         temporary.write_bytes(safetensors.torch.save(tensors, metadata=metadata))
+    with atomic_path(path.with_suffix(".md")) as temporary:
+        temporary.write_text(model_card(config, nimg=nimg, measures=measures or {}))
 
 
 @dataclass(frozen=True)

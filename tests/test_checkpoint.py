@@ -93,6 +93,18 @@ def test_exported_generator_carries_its_configuration(tmp_path):
     assert torch.equal(loaded.generator(z, condition), generator(z, condition))
 
 
+def test_an_exported_generator_has_a_model_card(tmp_path):
+    path = tmp_path / "generator-00001.234.safetensors"
+    save_generator(path, build_generator(TINY), TINY, nimg=1234, measures={"error, 64 faces": 0.2})
+    card = path.with_suffix(".md").read_text()
+    for phrase in ("run 29, 1.234 thousand", "| resolution | 16 |", "Procedural", "faces: 0.2"):
+        assert phrase in card
+    real = dataclasses.replace(TINY, demo=False)
+    save_generator(path, build_generator(real), real, nimg=0)
+    card = path.with_suffix(".md").read_text()
+    assert "FFHQ, CC BY-NC-SA" in card and "None was taken" in card and "Procedural" not in card
+
+
 def test_damaged_or_foreign_generators_are_refused(tmp_path):
     path = tmp_path / "generator.safetensors"
     save_generator(path, build_generator(TINY), TINY, nimg=0)

@@ -36,17 +36,13 @@ CONDITIONS = {
     "render+normal": "a textured rendering and a normal map of a FLAME mesh",
     "vector": "the 236 parameters of a FLAME face",
 }
-DEMO_DATA = (
-    "Procedural faces of `prepare_lmdb/create_demo_resources.py`: no photograph of a person, no\n"
-    "licensed model. The generator may be used under the licence of this repository."
-)
-REAL_DATA = (
-    "Photographs paired with FLAME parameters, from the resources folder of the run. A model\n"
-    "carries the terms of the data it learned from. Those of the published data: FFHQ,\n"
-    "CC BY-NC-SA 4.0, its photographs under the licences of their authors; FLAME 2020, its texture\n"
-    "space and DECA, for non-commercial research only. So do not sell it, and pass it on only with\n"
-    "these terms."
-)
+DEMO_DATA = """Procedural faces of `prepare_lmdb/create_demo_resources.py`: no photograph of a
+person, no licensed model. The generator may be used under the licence of this repository."""
+REAL_DATA = """Photographs paired with FLAME parameters, from the resources folder of the run. A
+model carries the terms of the data it learned from. Those of the published data: FFHQ,
+CC BY-NC-SA 4.0, its photographs under the licences of their authors; FLAME 2020, its texture space
+and DECA, for non-commercial research only. So do not sell it, and pass it on only with these
+terms."""
 UNMEASURED = "None was taken when it was exported."
 
 

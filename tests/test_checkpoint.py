@@ -102,7 +102,7 @@ def test_an_exported_generator_has_a_model_card(tmp_path):
     real = dataclasses.replace(TINY, demo=False)
     save_generator(path, build_generator(real), real, nimg=0)
     card = path.with_suffix(".md").read_text()
-    assert "FFHQ, CC BY-NC-SA" in card and "None was taken" in card and "Procedural" not in card
+    assert "CC BY-NC-SA" in card and "None was taken" in card and "Procedural" not in card
 
 
 def test_damaged_or_foreign_generators_are_refused(tmp_path):

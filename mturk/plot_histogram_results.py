@@ -1,0 +1,64 @@
+"""Analyse the Likert study: do faces match their renderings, whatever the style?
+
+    python mturk/plot_histogram_results.py results/
+    python mturk/plot_histogram_results.py Batch_1_results.csv --outdir analysis
+
+RESULTS are result files of the study page (JSON or CSV), results of Mechanical Turk (CSV) with the
+keys of their inputs (*_key.csv) if there were checks, or folders of all these. Writes styles.pdf,
+styles.png (mode, median and mean of every style), histograms.pdf, histograms.png and summary.md,
+with a test for equal ratings of all styles and the agreement of the raters.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from my_utils.cli import run_script, script_parser
+
+
+def parse_args() -> argparse.Namespace:
+    parser = script_parser(__doc__)
+    parser.add_argument("results", type=Path, nargs="+", metavar="RESULTS")
+    parser.add_argument(
+        "--max_wrong",
+        type=float,
+        default=1 / 3,
+        metavar="SHARE",
+        help="exclude participants with more than this share of attention checks wrong (1/3)",
+    )
+    parser.add_argument(
+        "--outdir",
+        type=Path,
+        default=Path("likert_analysis"),
+        metavar="DIR",
+        help="where figures and summary go (default: likert_analysis)",
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+
+    from my_utils.study_figures import histogram_figure, save_figure, style_figure
+    from my_utils.study_report import rating_notes, rating_table, write_summary
+    from my_utils.study_results import read_results
+    from my_utils.study_summary import rate_styles, screen
+
+    screening = screen(read_results(args.results, "likert"), args.max_wrong)
+    rated = rate_styles(screening.trials)
+    save_figure(style_figure(rated), args.outdir / "styles")
+    save_figure(histogram_figure(rated), args.outdir / "histograms")
+    notes = [*rating_notes(rated), *screening.notes]
+    write_summary(args.outdir / "summary.md", "Likert study", rating_table(rated), notes)
+    for style, row in rated.styles.items():
+        print(f"style {style}: mode {row.mode}, median {row.median:g}, n {sum(row.counts)}")
+    print(f"mean of the modes: {rated.mean_of_modes:g}")
+    if screening.excluded:
+        print(f"excluded participants: {', '.join(screening.excluded)}")
+    print(f"wrote styles and histograms (.pdf, .png) and summary.md to {args.outdir}")
+
+
+if __name__ == "__main__":
+    run_script(main)

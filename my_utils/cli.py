@@ -47,6 +47,13 @@ def positive_int(text: str) -> int:
     return int(text)
 
 
+def whole_number(text: str) -> int:
+    """An argparse type: a whole number of at least zero."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
+    return int(text)
+
+
 def parse_seeds(text: str, *, option: str = "--seeds") -> list[int]:
     """Numbers as written on the command line: "0-3,42" -> [0, 1, 2, 3, 42]."""
     seeds: list[int] = []

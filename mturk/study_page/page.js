@@ -1,0 +1,448 @@
+"use strict";
+
+// The questions of this page, as mturk/study_page.py wrote them.
+const study = JSON.parse(document.getElementById("study").textContent);
+const SENDING_ATTEMPTS = 5;
+const PRELOADED = 3; // questions whose pictures are fetched in advance
+const RESULT_COLUMNS = [
+  "study", "study_id", "participant", "prolific_pid", "seed", "complete", "trial", "GT", "OPTION1",
+  "OPTION2", "model1", "model2", "image_url", "style", "condition", "answer", "ms", "check",
+  "expected",
+];
+
+const element = (id) => document.getElementById(id);
+
+// ---- Who takes part, and what they have done so far ------------------------------------------
+
+// The browser may refuse to store anything: then the study works, without resuming.
+const memory = {
+  read(key) {
+    try {
+      return JSON.parse(localStorage.getItem(key));
+    } catch {
+      return null;
+    }
+  },
+  write(key, value) {
+    try {
+      localStorage.setItem(key, JSON.stringify(value));
+    } catch {
+      element("notice").textContent =
+        "This browser cannot save your progress: please keep the page open until the end.";
+    }
+  },
+};
+
+function urlName(key) {
+  const text = new URLSearchParams(location.search).get(key) ?? "";
+  return text.replace(/[^A-Za-z0-9_-]/g, "").replace(/^-+/, "").slice(0, 64) || null;
+}
+
+function anonymousName() {
+  const key = `gif-study/${study.study_id}`;
+  const name = memory.read(key) ?? `anonymous-${randomSeed().toString(36)}`;
+  memory.write(key, name);
+  return name;
+}
+
+function randomSeed() {
+  return crypto.getRandomValues(new Uint32Array(1))[0];
+}
+
+const prolificPid = urlName("PROLIFIC_PID");
+const participant = prolificPid ?? urlName("participant") ?? anonymousName();
+const stateKey = `gif-study/${study.study_id}/${participant}`;
+let state = memory.read(stateKey); // null before the first question
+
+function save() {
+  memory.write(stateKey, state);
+}
+
+// ---- The order of questions, a function of the seed -------------------------------------------
+
+// Mulberry32: uniform numbers in [0, 1).
+function randomNumbers(seed) {
+  let a = seed >>> 0;
+  return () => {
+    a = (a + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(a ^ (a >>> 15), a | 1);
+    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+function randomBelow(limit, random) {
+  return Math.floor(random() * limit);
+}
+
+function shuffled(list, random) {
+  const copy = [...list];
+  for (let last = copy.length - 1; last > 0; last--) {
+    const other = randomBelow(last + 1, random);
+    [copy[last], copy[other]] = [copy[other], copy[last]];
+  }
+  return copy;
+}
+
+function makeTrial(question, swapped, check) {
+  const { condition } = question;
+  if (study.study === "likert") {
+    const { image_url, style, expected } = question;
+    return { image_url, style, condition, check, expected };
+  }
+  const [one, two] = swapped ? [1, 0] : [0, 1];
+  return {
+    GT: question.GT,
+    OPTION1: question.files[one],
+    OPTION2: question.files[two],
+    model1: question.models[one],
+    model2: question.models[two],
+    condition,
+    check,
+    expected: check === "attention" ? one + 1 : null,
+  };
+}
+
+// As many questions about every ablation (or style), about different faces as far as there are
+// enough, with the full model at either side equally often, overall and against every ablation.
+function chooseQuestions(random) {
+  const groups = new Map();
+  for (const question of study.questions) {
+    const group = question.models ? question.models[1] : question.style;
+    groups.set(group, [...(groups.get(group) ?? []), question]);
+  }
+  const queues = shuffled([...groups.values()], random).map((group) => shuffled(group, random));
+  const firstSide = randomBelow(2, random);
+  const seen = new Set();
+  const chosen = [];
+  for (let round = 0; chosen.length < study.trials; round++) {
+    for (const [number, queue] of queues.entries()) {
+      if (chosen.length === study.trials || queue.length === 0) continue;
+      const fresh = queue.findIndex((question) => !seen.has(question.condition));
+      const [question] = queue.splice(Math.max(fresh, 0), 1);
+      seen.add(question.condition);
+      chosen.push({ question, swapped: (round + number + firstSide) % 2 === 1 });
+    }
+  }
+  return shuffled(chosen, random);
+}
+
+// Repeats come in the second half, of questions of the first; attention checks evenly spread.
+function planTrials(seed) {
+  const random = randomNumbers(seed);
+  const chosen = chooseQuestions(random);
+  const plan = chosen.map(({ question, swapped }) => makeTrial(question, swapped, false));
+  const half = Math.ceil(chosen.length / 2);
+  for (const { question, swapped } of shuffled(chosen.slice(0, half), random).slice(0, study.repeats)) {
+    const place = half + randomBelow(plan.length - half + 1, random);
+    plan.splice(place, 0, makeTrial(question, !swapped, "repeat"));
+  }
+  const checks = shuffled(study.checks, random);
+  const firstSide = randomBelow(2, random);
+  const stretch = plan.length / checks.length;
+  for (let number = checks.length - 1; number >= 0; number--) {
+    const place = Math.floor((number + random()) * stretch);
+    plan.splice(place, 0, makeTrial(checks[number], (number + firstSide) % 2 === 1, "attention"));
+  }
+  return plan.map((trial, index) => ({ trial: index + 1, ...trial }));
+}
+
+// ---- Screens ----------------------------------------------------------------------------------
+
+function show(screen) {
+  for (const section of document.querySelectorAll("section")) {
+    section.hidden = section.id !== screen;
+  }
+  element(`${screen}-heading`).focus({ preventScroll: true });
+  window.scrollTo(0, 0);
+}
+
+function writeParagraphs(container, paragraphs) {
+  container.replaceChildren(
+    ...paragraphs.map((text) => {
+      const paragraph = document.createElement("p");
+      paragraph.textContent = text;
+      return paragraph;
+    }),
+  );
+}
+
+function pictureTile(tag, address, alt, caption) {
+  const tile = document.createElement(tag);
+  const image = document.createElement("img");
+  image.src = address;
+  image.alt = alt;
+  tile.append(image);
+  if (caption) {
+    const text = document.createElement(tag === "figure" ? "figcaption" : "span");
+    text.textContent = caption;
+    tile.append(text);
+  }
+  return tile;
+}
+
+// The pictures of a trial; pairwise options are buttons in a question, not in the example.
+function showPictures(container, trial, optionTag) {
+  container.className = `pictures ${study.study}`;
+  if (study.study === "likert") {
+    const alt = "A face at the left, a rendering of a head at the right";
+    container.replaceChildren(pictureTile("figure", address(trial.image_url), alt));
+    return;
+  }
+  container.replaceChildren(
+    pictureTile("figure", address(trial.GT), "Grey mesh that the faces should follow", "Mesh"),
+    pictureTile(optionTag, address(trial.OPTION1), "", "Option 1"),
+    pictureTile(optionTag, address(trial.OPTION2), "", "Option 2"),
+  );
+}
+
+function showConsent() {
+  writeParagraphs(element("consent-text"), study.consent);
+  element("consent-form").onsubmit = (event) => {
+    event.preventDefault();
+    showInstructions();
+  };
+  show("consent");
+}
+
+function showInstructions() {
+  writeParagraphs(element("instructions-text"), study.instructions);
+  showPictures(element("example"), makeTrial(study.example, false, "attention"), "figure");
+  if (study.study === "pairwise") {
+    element("example").children[1].classList.add("right");
+  }
+  element("example-text").textContent = study.example_text;
+  element("so-far").textContent = state
+    ? `Welcome back: you have answered ${state.answers.length} of ${state.trials.length} questions.`
+    : "";
+  element("begin").textContent = state ? "Continue" : "Start";
+  element("begin").onclick = () => {
+    state ??= newState();
+    save();
+    showQuestion();
+  };
+  show("instructions");
+}
+
+function newState() {
+  const seed = randomSeed();
+  return {
+    seed,
+    started: new Date().toISOString(),
+    finished: null,
+    delivered: false,
+    trials: planTrials(seed),
+    answers: [], // {answer, ms} of the first trials
+  };
+}
+
+// ---- One question -----------------------------------------------------------------------------
+
+let shownAt = null; // time at which the question became visible; null while it cannot be answered
+
+function address(file) {
+  return `images/${file.split("/").map(encodeURIComponent).join("/")}`;
+}
+
+function files(trial) {
+  return study.study === "likert" ? [trial.image_url] : [trial.GT, trial.OPTION1, trial.OPTION2];
+}
+
+// Pictures by address, fetched and decoded once; a failed one is forgotten to be tried again.
+const decoded = new Map();
+
+function decode(file) {
+  if (!decoded.has(file)) {
+    const image = new Image();
+    image.src = address(file);
+    const done = image.decode().then(
+      () => image, // kept, so that the browser keeps its pixels
+      (error) => {
+        decoded.delete(file);
+        throw error;
+      },
+    );
+    decoded.set(file, done);
+  }
+  return decoded.get(file);
+}
+
+function preload(first) {
+  for (const trial of state.trials.slice(first, first + PRELOADED)) {
+    for (const file of files(trial)) decode(file).catch(() => {}); // reported when it is its turn
+  }
+}
+
+async function showQuestion() {
+  const number = state.answers.length;
+  const count = state.trials.length;
+  if (number === count) {
+    finish();
+    return;
+  }
+  const trial = state.trials[number];
+  shownAt = null;
+  element("missing").hidden = true;
+  try {
+    await Promise.all(files(trial).map(decode));
+  } catch {
+    element("pictures").replaceChildren();
+    element("missing").hidden = false;
+    show("question");
+    return;
+  }
+  element("progress").max = count;
+  element("progress").value = number;
+  element("question-heading").textContent = `Question ${number + 1} of ${count}`;
+  element("prompt").textContent = study.prompt;
+  element("keys").textContent = study.keys;
+  showPictures(element("pictures"), trial, "button");
+  for (const [index, button] of answerButtons().entries()) {
+    button.onclick = () => answer(index + 1);
+  }
+  show("question");
+  shownAt = performance.now();
+  preload(number + 1);
+}
+
+// The two pictures, or the five steps of the scale.
+function answerButtons() {
+  return [...document.querySelectorAll("#pictures button, #answers button")];
+}
+
+element("answers").append(
+  ...study.ratings.map((label, index) => {
+    const button = document.createElement("button");
+    button.textContent = `${index + 1}  ${label}`;
+    return button;
+  }),
+);
+
+function answer(value) {
+  if (shownAt === null) return;
+  state.answers.push({ answer: value, ms: Math.round(performance.now() - shownAt) });
+  save();
+  showQuestion();
+}
+
+element("reload").onclick = showQuestion;
+
+document.addEventListener("keydown", (event) => {
+  if (element("question").hidden || event.repeat) return;
+  if (event.ctrlKey || event.altKey || event.metaKey) return;
+  const arrows = study.study === "pairwise" ? { ArrowLeft: 1, ArrowRight: 2 } : {};
+  const value = arrows[event.key] ?? Number(event.key);
+  if (answerButtons()[value - 1]) {
+    event.preventDefault();
+    answer(value);
+  }
+});
+
+// ---- The end ----------------------------------------------------------------------------------
+
+function result() {
+  return {
+    format: "gif-study-result",
+    version: 1,
+    study: study.study,
+    study_id: study.study_id,
+    participant,
+    prolific_pid: prolificPid,
+    seed: state.seed,
+    started: state.started,
+    finished: state.finished,
+    complete: state.answers.length === state.trials.length,
+    user_agent: navigator.userAgent,
+    trials: state.answers.map((given, index) => ({ ...state.trials[index], ...given })),
+  };
+}
+
+function resultCsv() {
+  const { trials, ...session } = result();
+  const cell = (value) => {
+    const text = String(value ?? "");
+    return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  const rows = trials.map((trial) => ({ ...session, ...trial }));
+  const lines = rows.map((row) => RESULT_COLUMNS.map((name) => cell(row[name])).join(","));
+  return [RESULT_COLUMNS.join(","), ...lines, ""].join("\r\n");
+}
+
+function download(text, type, ending) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = `result-${participant}.${ending}`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  state.delivered ||= !study.post_url; // else sending can still be tried
+  handedIn("Your answers are in your downloads folder.");
+}
+
+element("download-json").onclick = () =>
+  download(JSON.stringify(result(), null, 1), "application/json", "json");
+element("download-csv").onclick = () => download(resultCsv(), "text/csv", "csv");
+element("send").onclick = send;
+
+function finish() {
+  state.finished ??= new Date().toISOString();
+  save();
+  show("end");
+  if (state.delivered) {
+    handedIn("Your answers have been handed in.");
+  } else if (study.post_url) {
+    send();
+  } else {
+    element("delivery").textContent =
+      "You have answered all questions. Please download your answers (JSON) now and hand them in.";
+  }
+}
+
+async function send() {
+  element("send").hidden = true;
+  element("delivery").textContent = "Your answers are being sent. Please keep this page open.";
+  for (let attempt = 0; attempt < SENDING_ATTEMPTS; attempt++) {
+    if (attempt) await new Promise((resolve) => setTimeout(resolve, 500 * 2 ** attempt));
+    try {
+      const response = await fetch(study.post_url, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify(result()),
+      });
+      if (response.ok) {
+        state.delivered = true;
+        handedIn("Your answers have been sent. You may close this page.");
+        return;
+      }
+    } catch {
+      // No connection: tried again after a pause.
+    }
+  }
+  element("delivery").textContent =
+    "Your answers could not be sent. They are saved in this browser: try again, or download them " +
+    "and hand them in.";
+  element("send").hidden = false;
+}
+
+// The completion code appears once the answers are in safe hands.
+function handedIn(message) {
+  save();
+  element("delivery").textContent = message;
+  if (study.completion_code) {
+    const code = study.completion_code;
+    element("code").textContent = code;
+    element("prolific").href =
+      `https://app.prolific.com/submissions/complete?cc=${encodeURIComponent(code)}`;
+    element("prolific").hidden = !prolificPid;
+    element("completion").hidden = false;
+  }
+}
+
+// -----------------------------------------------------------------------------------------------
+
+if (!state) {
+  showConsent();
+} else if (state.finished) {
+  finish();
+} else {
+  showInstructions();
+}

@@ -15,6 +15,7 @@ FIELDS = tuple(field.name for field in dataclasses.fields(FlameParams))
 
 def save_params(path: Path, params: FlameParams, seeds: list[int]) -> None:
     """Write N faces, one array per factor, and their N style seeds."""
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     arrays = {name: getattr(params, name).cpu().numpy() for name in FIELDS}
     with atomic_path(path) as temporary, temporary.open("wb") as file:

@@ -88,13 +88,13 @@ def describe(config: RunConfig, faces: int, run) -> None:
     ]
     # A training state holds G, its average and Adam's two moments of G and D; float32.
     state_mb = (4 * counts[0] + 3 * counts[1]) * 4 / 1e6
-    exports = config.total_kimg / config.checkpoint_kimg * counts[0] * 4 / 1e6
+    exports = config.keep_checkpoints + int(config.total_kimg // config.keep_every_kimg)
     print(f"data: {faces} faces")
     print(f"networks: generator {counts[0]:,} parameters, discriminator {counts[1]:,}")
     print(f"writes {run.checkpoints} and {run.samples}")
     print(
-        f"disk: {config.keep_checkpoints} training states of {state_mb:,.0f} MB, "
-        f"and {exports:,.0f} MB of exported generators by the end"
+        f"disk: {config.keep_checkpoints} training states of {state_mb:,.0f} MB, and by the end "
+        f"{exports} exported generators of {counts[0] * 4 / 1e6:,.0f} MB"
     )
 
 

@@ -117,6 +117,20 @@ def save_generator(
         temporary.write_text(model_card(config, nimg=nimg, measures=measures or {}))
 
 
+def prune_generators(folder: Path, *, keep: int, every_kimg: float) -> None:
+    """Remove exported generators with their cards, but for some.
+
+    The newest `keep` of them stay, and so does the first one in every stretch of `every_kimg`
+    thousand images but the very first stretch.
+    """
+    paths = sorted(folder.glob("generator-*.safetensors"))
+    stretches = [int(float(path.stem.removeprefix("generator-")) // every_kimg) for path in paths]
+    for path, stretch, before in zip(paths[:-keep], stretches, [0, *stretches], strict=False):
+        if stretch == before:
+            path.unlink()
+            path.with_suffix(".md").unlink(missing_ok=True)
+
+
 @dataclass(frozen=True)
 class LoadedGenerator:
     """A generator in evaluation mode, the configuration it was trained with, and for how long."""

@@ -68,7 +68,12 @@ class RunConfig:
     tick_kimg: float = option(1.0, "runtime", "status line and statistics every so many kimg")
     sample_kimg: float = option(16.0, "runtime", "sample grid every so many kimg")
     checkpoint_kimg: float = option(64.0, "runtime", "checkpoint every so many kimg")
-    keep_checkpoints: int = option(3, "runtime", "training states to keep (the newest ones)")
+    keep_checkpoints: int = option(
+        3, "runtime", "training states and exported generators to keep (the newest ones)"
+    )
+    keep_every_kimg: float = option(
+        1000.0, "runtime", "also keep the first exported generator of every so many kimg"
+    )
     workers: int = option(2, "runtime", "data-loading processes; 0 loads in the training process")
 
     def validate(self) -> "RunConfig":
@@ -106,10 +111,14 @@ class RunConfig:
 
     @staticmethod
     def from_dict(values: dict) -> "RunConfig":
-        """Rebuild a configuration from a checkpoint; unknown or missing names are an error."""
-        known = {field.name for field in dataclasses.fields(RunConfig)}
-        if values.keys() != known:
-            odd = sorted(values.keys() ^ known)
+        """Rebuild a configuration from a checkpoint.
+
+        Names that are unknown here are an error, and so are missing ones, unless they only say how
+        a training was run: older checkpoints take the defaults of these.
+        """
+        groups = {field.name: field.metadata["group"] for field in dataclasses.fields(RunConfig)}
+        missing = {name for name in groups.keys() - values.keys() if groups[name] != "runtime"}
+        if odd := sorted((values.keys() - groups.keys()) | missing):
             raise UserError(f"the checkpoint's configuration does not fit this version: {odd}")
         return RunConfig(**values)
 

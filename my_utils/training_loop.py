@@ -24,7 +24,7 @@ from model.losses import (
     r1_penalty,
 )
 from my_utils.assets import Resources
-from my_utils.checkpoint import CheckpointStore, kimg_name, save_generator
+from my_utils.checkpoint import CheckpointStore, kimg_name, prune_generators, save_generator
 from my_utils.dataset import FaceDataset, InfiniteSampler, TrainingPair
 from my_utils.ema import ema_decay, update_ema
 from my_utils.errors import UserError
@@ -190,6 +190,9 @@ def training_loop(
             store.save(now, nimg=nimg, keep=config.keep_checkpoints)
             path = run.checkpoints / f"generator-{kimg_name(nimg)}.safetensors"
             save_generator(path, generator_ema, config, nimg=nimg)
+            prune_generators(
+                run.checkpoints, keep=config.keep_checkpoints, every_kimg=config.keep_every_kimg
+            )
         if finished:
             break
 

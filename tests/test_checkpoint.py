@@ -8,6 +8,7 @@ from my_utils.checkpoint import (
     kimg_name,
     load_generator,
     load_training_state,
+    prune_generators,
     save_generator,
 )
 from my_utils.errors import UserError
@@ -91,6 +92,22 @@ def test_exported_generator_carries_its_configuration(tmp_path):
     assert loaded.generator.mapping.mean_w.any()
     z, condition = torch.randn(2, 8), torch.randn(2, 6, 16, 16)
     assert torch.equal(loaded.generator(z, condition), generator(z, condition))
+
+
+def test_of_exported_generators_the_newest_and_one_of_every_stretch_stay(tmp_path):
+    def export(kimg):
+        path = tmp_path / f"generator-{kimg_name(1000 * kimg)}.safetensors"
+        path.touch()
+        path.with_suffix(".md").touch()
+        prune_generators(tmp_path, keep=2, every_kimg=100)
+
+    for kimg in range(30, 500, 30):
+        export(kimg)
+    kept = [int(path.stem[-9:-4]) for path in sorted(tmp_path.glob("*.safetensors"))]
+    assert kept == [120, 210, 300, 420, 450, 480]
+    assert {path.stem for path in tmp_path.glob("*.md")} == {
+        path.stem for path in tmp_path.glob("*.safetensors")
+    }
 
 
 def test_an_exported_generator_has_a_model_card(tmp_path):

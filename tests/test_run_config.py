@@ -64,6 +64,12 @@ def test_config_survives_a_checkpoint():
     assert RunConfig.from_dict(config.to_dict()) == config
     with pytest.raises(UserError, match="does not fit this version"):
         RunConfig.from_dict({**config.to_dict(), "alpha": 1})
+    older = config.to_dict()
+    older.pop("keep_every_kimg")
+    assert RunConfig.from_dict(older) == config
+    older.pop("batch")
+    with pytest.raises(UserError, match=r"does not fit this version: \['batch'\]"):
+        RunConfig.from_dict(older)
 
 
 @pytest.mark.parametrize(

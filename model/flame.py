@@ -16,7 +16,7 @@ from constants import EXPRESSION_DIM, FLAME_SLICES, PARAM_DIM, SHAPE_DIM, TEXTUR
 from model.lbs import batch_rodrigues, lbs, vertices2landmarks
 
 EXPRESSION_COLUMNS = 100  # the last columns of the file's shapedirs
-JAW_JOINT = 2  # FLAME's joints: root, neck, jaw, eyes
+NECK_JOINT, JAW_JOINT, EYE_JOINTS = 1, 2, slice(3, 5)  # FLAME's joints: root, neck, jaw, eyes
 MAX_CONTOUR_DEGREES = 39  # the dynamic contour is tabulated for 0..39 degrees, then -1..-39
 
 
@@ -124,8 +124,9 @@ class TextureSpace:
 class FLAME(nn.Module):
     """FLAME as a decoder: parameters in, posed mesh and landmarks out.
 
-    The neck and the eyes stay at rest; the camera, texture and lighting of the parameters play no
-    part. Everything is differentiable. No buffer enters a state dict: the model is licensed data.
+    The parameters hold no rotation of neck and eyes (DECA keeps them at rest); their camera,
+    texture and lighting play no part. Everything is differentiable. No buffer enters a state dict:
+    the model is licensed data.
     """
 
     faces: Tensor  # [F, 3] int64
@@ -160,11 +161,21 @@ class FLAME(nn.Module):
         indices = torch.tensor(array.astype(np.int64))
         self.register_buffer(name, indices, persistent=False)
 
-    def forward(self, params: FlameParams) -> Tensor:
+    def forward(
+        self,
+        params: FlameParams,  # N rows
+        *,
+        neck: Tensor | None = None,  # [N, 3] axis-angle in radians; at rest where not given
+        eyes: Tensor | None = None,  # [N, 6] axis-angle of joints 3 and 4; likewise
+    ) -> Tensor:
         """Posed vertices [N, V, 3] in metres."""
         betas = torch.cat([params.shape, params.expression], dim=1)
         pose = params.pose.new_zeros(len(params), len(self.parents), 3)
         pose[:, 0], pose[:, JAW_JOINT] = params.pose[:, :3], params.pose[:, 3:]
+        if neck is not None:
+            pose[:, NECK_JOINT] = neck
+        if eyes is not None:
+            pose[:, EYE_JOINTS] = eyes.unflatten(1, (2, 3))
         return lbs(
             betas,
             pose,

@@ -117,8 +117,14 @@ class FaceRenderer(nn.Module):
         self.mesh_renderer = mesh_renderer
 
     @torch.no_grad()
-    def forward(self, params: FlameParams) -> Rendering:
+    def forward(
+        self,
+        params: FlameParams,  # N rows
+        *,
+        neck: Tensor | None = None,  # [N, 3] axis-angle in radians; at rest where not given
+        eyes: Tensor | None = None,  # [N, 6] likewise
+    ) -> Rendering:
         """Renderings of these faces with their own camera, texture and lighting."""
-        vertices = self.flame(params)
+        vertices = self.flame(params, neck=neck, eyes=eyes)
         albedo = self.texture(params.texture)
         return self.mesh_renderer(vertices, params.camera, params.lighting, albedo)

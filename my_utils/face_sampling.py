@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from scipy.spatial.transform import Rotation, Slerp
 from torch import Tensor
 
-from constants import EXPRESSION_DIM, SHAPE_DIM, TEXTURE_DIM
+from constants import EXPRESSION_DIM, FLAME_SLICES, SHAPE_DIM, TEXTURE_DIM
 from model.camera import fit_camera_to_eyes
 from model.flame import FLAME, FlameParams
 from my_utils.errors import UserError
@@ -86,7 +87,9 @@ def pair_styles(pair: int, *, seed: int, style_count: int) -> list[int]:
 
 def center_eyes(params: FlameParams, flame: FLAME) -> FlameParams:
     """The same faces seen by the camera that puts both eyes where FFHQ crops show them."""
-    return params.replace(camera=fit_camera_to_eyes(flame(params)))
+    device = next(flame.buffers(), params.shape).device
+    camera = fit_camera_to_eyes(flame(params.to(device)))
+    return params.replace(camera=camera.to(params.shape.device))
 
 
 def pick_pairs(pairs: Sequence[int], faces: FlameParams) -> tuple[FlameParams, FlameParams]:
@@ -146,3 +149,65 @@ def interpolate_neighbours(params: FlameParams, t: float | Tensor) -> FlameParam
         texture=params.texture[:1].expand(count, -1),
         lighting=params.lighting[:1].expand(count, -1, -1),
     )
+
+
+def interpolate_path(
+    keys: FlameParams,  # K rows, at least two
+    steps: int,
+) -> FlameParams:
+    """A path through faces, `steps` of equal length from each to the next.
+
+    Head and jaw turn steadily about one axis (geodesically), everything else moves linearly.
+
+    Returns:
+        (K - 1) * steps + 1 rows, the first and the last face included.
+    """
+    times = np.arange((len(keys) - 1) * steps + 1) / steps
+    start = np.minimum(times.astype(int), len(keys) - 2)
+    path = keys[start].lerp(keys[start + 1], torch.from_numpy(times - start))
+    pose = []
+    for axis_angle in keys.pose.double().split(3, dim=1):
+        turn = Slerp(np.arange(len(keys)), Rotation.from_rotvec(axis_angle.numpy()))
+        pose.append(torch.from_numpy(turn(times).as_rotvec()).to(keys.pose))
+    return path.replace(pose=torch.cat(pose, dim=1))
+
+
+def mean_face(scenes: FlameParams) -> FlameParams:
+    """The mean shape, expression and skin, looking ahead, in the mean light of `scenes`: one row.
+
+    The camera is the mean one too; `center_eyes` replaces it.
+    """
+    mean = scenes.to_vector().mean(dim=0, keepdim=True)
+    mean[:, : FLAME_SLICES["pose"].stop] = 0
+    mean[:, FLAME_SLICES["texture"]] = 0
+    return FlameParams.from_vector(mean)
+
+
+def single_variations(scenes: FlameParams) -> tuple[list[str], FlameParams]:
+    """The faces of GIF's Figure 1 with their names: the mean face with one parameter changed.
+
+    By 3 standard deviations for the first two components of shape and of expression and the first
+    of texture, by 2 for the number of the light that varies most over `scenes`; yaw to 22.5
+    degrees on either side, and the jaw shut and open by 15 degrees.
+    """
+    light_std = scenes.lighting.flatten(1).std(dim=0, correction=0)
+    light = int(light_std.argmax())
+    degree, sd = np.deg2rad(1), float(light_std[light])
+    changes = [  # name, parameter, place in it, two changes in a unit, which is so large
+        ("shape 1", "shape", 0, (-3, 3), "sd", 1),
+        ("shape 2", "shape", 1, (-3, 3), "sd", 1),
+        ("expression 1", "expression", 0, (-3, 3), "sd", 1),
+        ("expression 2", "expression", 1, (-3, 3), "sd", 1),
+        ("yaw", "pose", 1, (-22.5, 22.5), "deg", degree),
+        ("jaw", "pose", 3, (0, 15), "deg", degree),
+        ("texture 1", "texture", 0, (-3, 3), "sd", 1),
+        ("light", "lighting", light, (-2, 2), "sd", sd),
+    ]
+    names, vectors = [], []
+    for name, field, place, amounts, unit, size in changes:
+        for amount in amounts:
+            vector = mean_face(scenes).to_vector()
+            vector[0, FLAME_SLICES[field].start + place] += amount * size
+            names.append(f"{name} {amount:+g} {unit}".replace("+0", "0"))
+            vectors.append(vector)
+    return names, FlameParams.from_vector(torch.cat(vectors))

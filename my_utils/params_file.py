@@ -34,16 +34,18 @@ def save_published_params(path: Path, params: FlameParams, styles: list[int]) ->
 
 
 def load_params(path: Path) -> tuple[FlameParams, list[int]]:
-    """Read what `save_params` wrote; UserError names what is missing or misshapen."""
+    """Read what `save_params` wrote; UserError names what is missing, misshapen or no number."""
     try:
         with np.load(path) as file:
             arrays = {name: torch.from_numpy(file[name]).float() for name in FIELDS}
             seeds = file["seeds"].astype(np.int64).tolist()
         params = FlameParams(**arrays)
     except FileNotFoundError:
-        raise UserError(f"--params {path} does not exist") from None
+        raise UserError(f"{path} does not exist") from None
     except Exception as error:  # NumPy and zipfile raise a dozen types for files they cannot read
-        raise UserError(f"--params {path} is not a params.npz of this project: {error}") from error
-    if len(seeds) != len(params):
-        raise UserError(f"--params {path} holds {len(params)} faces but {len(seeds)} seeds")
+        raise UserError(f"{path} is not a params.npz of this project: {error}") from error
+    if len(seeds) != len(params) or not seeds or min(seeds) < 0:
+        raise UserError(f"{path} must hold a seed of at least 0 for each of {len(params)} faces")
+    if not params.to_vector().isfinite().all():
+        raise UserError(f"{path} holds parameters that are not finite")
     return params, seeds

@@ -134,6 +134,8 @@ class FaceSynthesizer:
         *,
         z: Tensor | None = None,  # [N, z_dim], instead of seeds
         truncation_psi: float = 1.0,
+        neck: Tensor | None = None,  # [N, 3] axis-angle in radians; at rest where not given
+        eyes: Tensor | None = None,  # [N, 6] likewise
     ) -> Faces:
         """Render and generate one batch. The style of a seed is the same in any batch."""
         if (seeds is None) == (z is None):
@@ -142,7 +144,7 @@ class FaceSynthesizer:
             self._check_styles(seeds)
             z = self.generator.styles(seeds)
         params = params.to(self.device)
-        rendering = self.renderer(params)
+        rendering = self.renderer(params, neck=neck, eyes=eyes)
         condition = build_condition(
             self.config.condition,
             render=shrink(rendering.image, self.config.resolution),

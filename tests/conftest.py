@@ -34,3 +34,24 @@ def demo_folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("demo") / "resources"
     write_resources(folder, count=16, size=32, seed=0, workers=1)
     return folder
+
+
+@pytest.fixture(scope="session")
+def resources(demo_folder, tmp_path_factory) -> Path:
+    """The demo's inputs beside the generator of a run that was never trained."""
+    import dataclasses
+
+    from my_utils.checkpoint import save_generator
+    from my_utils.networks import build_generator
+    from my_utils.run_config import run_config
+
+    folder = tmp_path_factory.mktemp("plots")
+    (folder / "input_files").symlink_to(demo_folder / "input_files")
+    config = dataclasses.replace(
+        run_config(29, demo=True), resolution=32, render_size=32, channel_base=128, channel_max=8
+    )
+    torch.manual_seed(0)
+    path = folder / "output_files" / "checkpoint" / "29" / "generator-00000.000.safetensors"
+    path.parent.mkdir(parents=True)
+    save_generator(path, build_generator(config), config, nimg=0)
+    return folder

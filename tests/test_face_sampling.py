@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from recordings import open_head
+from scipy.spatial.transform import Rotation
 
 from constants import EYE_VERTICES
 from model.flame import FLAME, FlameParams
@@ -9,11 +10,14 @@ from my_utils.errors import UserError
 from my_utils.face_sampling import (
     center_eyes,
     interpolate_neighbours,
+    interpolate_path,
+    mean_face,
     pair_styles,
     parse_factors,
     pick_pairs,
     published_random_params,
     random_params,
+    single_variations,
     swap_factors,
 )
 
@@ -137,3 +141,64 @@ def test_interpolation_moves_geometry_and_keeps_skin_and_light():
     for name in ("texture", "lighting"):
         values = getattr(params, name)
         assert torch.equal(getattr(between, name), values[:1].expand_as(getattr(between, name)))
+
+
+def test_a_path_is_linear_but_for_rotations():
+    keys = some_faces(3)
+    path = interpolate_path(keys, 4)
+    assert len(path) == 9
+    for row in range(9):
+        key, t = min(row // 4, 1), row / 4 - min(row // 4, 1)
+        for name in ("shape", "expression", "camera", "texture", "lighting"):
+            values = getattr(keys, name)
+            expected = (1 - t) * values[key] + t * values[key + 1]
+            torch.testing.assert_close(getattr(path, name)[row], expected, rtol=1e-5, atol=1e-6)
+        for part in (slice(0, 3), slice(3, 6)):
+            start, end = (Rotation.from_rotvec(keys.pose[k, part].numpy()) for k in (key, key + 1))
+            turn = start.inv() * end
+            expected = start * Rotation.from_rotvec(t * turn.as_rotvec())
+            found = Rotation.from_rotvec(path.pose[row, part].numpy())
+            assert (found.inv() * expected).magnitude() < 1e-5
+
+
+def test_a_path_of_equal_faces_stands_still():
+    vectors = interpolate_path(some_faces(1)[[0, 0]], 5).to_vector()
+    assert torch.equal(vectors, vectors[:1].expand(6, -1))
+
+
+def test_the_mean_face_has_the_mean_light_and_nothing_else():
+    scenes = some_faces(7)
+    face = mean_face(scenes)
+    torch.testing.assert_close(face.lighting[0], scenes.lighting.mean(dim=0))
+    assert not torch.cat([face.shape, face.expression, face.pose, face.texture], dim=1).any()
+
+
+def test_single_variations_change_one_number_down_and_up():
+    scenes = some_faces(50)
+    scenes.lighting[:, 4, 1] *= 3  # the light that varies most
+    names, params = single_variations(scenes)
+    difference = params.to_vector() - mean_face(scenes).to_vector()
+    light_sd = float(scenes.lighting[:, 4, 1].numpy().std())
+    expected = {
+        "shape 1 -3 sd": (0, -3),
+        "shape 1 +3 sd": (0, 3),
+        "shape 2 -3 sd": (1, -3),
+        "shape 2 +3 sd": (1, 3),
+        "expression 1 -3 sd": (100, -3),
+        "expression 1 +3 sd": (100, 3),
+        "expression 2 -3 sd": (101, -3),
+        "expression 2 +3 sd": (101, 3),
+        "yaw -22.5 deg": (151, -np.pi / 8),
+        "yaw +22.5 deg": (151, np.pi / 8),
+        "jaw 0 deg": (153, 0),
+        "jaw +15 deg": (153, np.pi / 12),
+        "texture 1 -3 sd": (159, -3),
+        "texture 1 +3 sd": (159, 3),
+        "light -2 sd": (209 + 13, -2 * light_sd),
+        "light +2 sd": (209 + 13, 2 * light_sd),
+    }
+    assert names == list(expected)
+    for row, (column, change) in enumerate(expected.values()):
+        wanted = torch.zeros(236)
+        wanted[column] = change
+        torch.testing.assert_close(difference[row], wanted, rtol=1e-5, atol=1e-5)

@@ -79,8 +79,11 @@ def test_wrong_shapes_are_refused_with_the_shape_expected():
 # --- the decoder ------------------------------------------------------------------------------
 
 
-def decode_slowly(assets, params: FlameParams, row: int) -> np.ndarray:
-    """Linear blend skinning with 4 x 4 matrices, one vertex at a time, in float64."""
+def decode_slowly(assets, params: FlameParams, row: int, **turned: np.ndarray) -> np.ndarray:
+    """Linear blend skinning with 4 x 4 matrices, one vertex at a time, in float64.
+
+    `turned` may hold the axis-angle of neck, left_eye and right_eye.
+    """
     shapedirs = assets.shapedirs.astype(np.float64)
     shaped = (
         assets.v_template
@@ -92,6 +95,9 @@ def decode_slowly(assets, params: FlameParams, row: int) -> np.ndarray:
     rotations = [np.eye(3) for _ in assets.parents]
     rotations[0] = Rotation.from_rotvec(pose[:3]).as_matrix()
     rotations[2] = Rotation.from_rotvec(pose[3:]).as_matrix()
+    for name, joint in (("neck", 1), ("left_eye", 3), ("right_eye", 4)):
+        if name in turned:
+            rotations[joint] = Rotation.from_rotvec(turned[name]).as_matrix()
     feature = np.concatenate([(rotation - np.eye(3)).ravel() for rotation in rotations[1:]])
     rest = shaped + assets.posedirs @ feature
 
@@ -119,6 +125,21 @@ def test_decoder_agrees_with_the_slow_twin(flame):
     for row in range(2):
         expected = decode_slowly(toy_flame_assets(0), params, row)
         np.testing.assert_allclose(vertices[row].numpy(), expected, atol=1e-6)
+
+
+def test_neck_and_eyes_turn_about_their_own_joints(flame):
+    params, turns = random_params(2), 0.4 * np.random.default_rng(0).standard_normal((2, 9))
+    neck, eyes = torch.from_numpy(turns).float().split([3, 6], dim=1)
+    vertices = flame(params, neck=neck, eyes=eyes)
+    for row, (x, y, z) in enumerate(turns.reshape(2, 3, 3)):
+        expected = decode_slowly(toy_flame_assets(0), params, row, neck=x, left_eye=y, right_eye=z)
+        np.testing.assert_allclose(vertices[row].numpy(), expected, atol=1e-6)
+
+
+def test_neck_and_eyes_rest_unless_they_are_given(flame):
+    params = random_params(2)
+    at_rest = flame(params, neck=torch.zeros(2, 3), eyes=torch.zeros(2, 6))
+    assert torch.equal(flame(params), at_rest)
 
 
 def test_neutral_parameters_give_the_template(flame):

@@ -15,7 +15,9 @@ def test_faces_and_seeds_survive_the_file(tmp_path):
     assert seeds == [4, 0, 2**40]
 
 
-@pytest.mark.parametrize("damage", ["absent", "text", "truncated", "field", "shape", "seeds"])
+@pytest.mark.parametrize(
+    "damage", ["absent", "text", "truncated", "field", "shape", "seeds", "negative", "nan", "none"]
+)
 def test_unusable_files_are_one_sentence(tmp_path, damage):
     path = tmp_path / "params.npz"
     save_params(path, FlameParams.from_vector(torch.randn(3, 236)), [1, 2, 3])
@@ -32,6 +34,12 @@ def test_unusable_files_are_one_sentence(tmp_path, damage):
             del arrays["pose"]
         elif damage == "shape":
             arrays["shape"] = arrays["shape"][:, :7]
+        elif damage == "negative":
+            arrays["seeds"][1] = -1
+        elif damage == "nan":
+            arrays["camera"][1, 0] = np.nan
+        elif damage == "none":
+            arrays = {name: array[:0] for name, array in arrays.items()}
         else:
             arrays["seeds"] = arrays["seeds"][:2]
         np.savez(path, **arrays)

@@ -1,50 +1,15 @@
 """Every plot script, as a person calls it: from another folder, with only a checkpoint."""
 
-import dataclasses
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-import torch
-from PIL import Image
+from script_runs import pictures, run
 
-from my_utils.checkpoint import save_generator
-from my_utils.networks import build_generator
-from my_utils.params_file import load_params
-from my_utils.run_config import run_config
+from my_utils.demo import sample_parameters
+from my_utils.file_digest import file_sha256
+from my_utils.measures_file import read_measures
+from my_utils.params_file import load_params, save_params
+from my_utils.reinference import ParameterRegressor, save_regressor
 from my_utils.safe_read import restricted_load
-
-ROOT = Path(__file__).resolve().parents[1]
-ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
-
-
-@pytest.fixture(scope="module")
-def resources(demo_folder, tmp_path_factory):
-    """The demo's inputs beside the generator of a run that was never trained."""
-    folder = tmp_path_factory.mktemp("plots")
-    (folder / "input_files").symlink_to(demo_folder / "input_files")
-    config = dataclasses.replace(
-        run_config(29, demo=True), resolution=32, render_size=32, channel_base=128, channel_max=8
-    )
-    torch.manual_seed(0)
-    path = folder / "output_files" / "checkpoint" / "29" / "generator-00000.000.safetensors"
-    path.parent.mkdir(parents=True)
-    save_generator(path, build_generator(config), config, nimg=0)
-    return folder
-
-
-def run(script, *words, folder):
-    command = [sys.executable, str(ROOT / "plots" / script), *words]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=ONE_THREAD)
-
-
-def pictures(folder):
-    return {
-        str(path.relative_to(folder)): np.array(Image.open(path)) for path in folder.rglob("*.png")
-    }
 
 
 def test_random_samples(resources, tmp_path):
@@ -106,11 +71,39 @@ def test_generators_and_factors_side_by_side(resources, tmp_path):
 
 
 def test_evaluate_control(resources, tmp_path):
+    regressor = resources / "output_files" / "reinference" / "regressor-32.safetensors"
+    save_regressor(regressor, ParameterRegressor(32), faces=0)
     words = ("--run_id", "29", "--resources", str(resources), "--count", "6", "--outdir", "out")
     done = run("evaluate_control.py", *words, folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "ratio" in done.stdout
-    assert (tmp_path / "out" / "held_out.png").exists()
+    assert "ratio" in done.stdout and "| pose, degrees |" in done.stdout
+    for name in ("held_out.png", "disentanglement.png", "disentanglement.pdf", "control.json"):
+        assert (tmp_path / "out" / name).exists()
+    measures = read_measures(tmp_path / "out" / "measures.jsonl")
+    found = {row["measure"]: row for row in measures}
+    assert {"condition_ratio", "shape_error_mm", "yaw_correlation", "leakage"} <= found.keys()
+    assert found["leakage"]["regressor_sha256"] == file_sha256(regressor)
+    assert found["leakage"]["count"] == 6 and found["leakage"]["nimg"] == 0
+
+
+def test_evaluate_control_by_the_codes_of_a_tracker(resources, tmp_path):
+    faces = sample_parameters(range(3))
+    save_params(tmp_path / "params.npz", faces, [4, 5, 6])
+    names = {"shape": faces.shape, "exp": faces.expression, "pose": faces.pose}
+    codes = {name: rows.numpy() for name, rows in names.items()}
+    (tmp_path / "deca").mkdir()
+    for row, number in enumerate((4, 5, 6)):
+        np.savez(tmp_path / "deca" / f"{number}.npz", **{n: codes[n][[row]] for n in codes})
+    words = ("--run_id", "29", "--resources", str(resources), "--outdir", "out")
+    words = (*words, "--codes", "deca", "--params", "params.npz")
+    done = run("evaluate_control.py", *words, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "3 of 3 faces, codes of deca" in done.stdout
+    rows = read_measures(tmp_path / "out" / "measures.jsonl")
+    assert [row["measure"] for row in rows] == [
+        f"{kind}_code_error_mm" for kind in ("shape", "expression", "pose")
+    ]
+    assert all(row["value"] < 1e-3 and row["protocol"] == "deca codes" for row in rows)
 
 
 @pytest.mark.parametrize(

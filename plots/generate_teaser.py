@@ -1,0 +1,84 @@
+"""Draw the paper's Figure 1: one parameter at a time, in several styles.
+
+    python plots/generate_teaser.py --ckpt demo
+    python plots/generate_teaser.py --run_id 29 --seeds 0-7
+
+Every column changes one parameter of the mean face. From top to bottom: normal map, the mesh in
+plain grey, the textured rendering, then the generated face and its skin (lifted from the picture
+into the texture layout, white where it does not show) in each style. Writes teaser.png, and beside
+it mesh_normals_<name>.png, mesh_grey_<name>.png, mesh_textured_<name>.png, <seed>_<name>.png and
+<seed>_skin_<name>.png.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from my_utils.cli import add_synthesis_options, parse_seeds, run_script, script_parser
+
+GREY = 0.6 * 255  # albedo of the plain mesh, as published
+
+
+def parse_args() -> argparse.Namespace:
+    parser = script_parser(__doc__)
+    add_synthesis_options(parser, outdir="output_files/sample/<run>/teaser")
+    parser.add_argument("--seeds", default="0-3", help="styles, e.g. 0-15,42 (0-3)")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    seeds = list(dict.fromkeys(parse_seeds(args.seeds)))  # each style once
+
+    import torch
+    from tqdm import tqdm
+
+    from constants import RENDER_SIZE
+    from model.condition import shrink
+    from my_utils.face_sampling import center_eyes, single_variations
+    from my_utils.image_io import save_grid, save_image
+    from my_utils.synthesis import FaceSynthesizer
+
+    synthesizer = FaceSynthesizer.from_args(args)
+    outdir = synthesizer.outdir(args.outdir, "teaser")
+    renderer, device = synthesizer.renderer, synthesizer.device
+    sampler = synthesizer.resources.texture_sampler().to(device)
+    names, params = single_variations(synthesizer.dataset_params())
+    params = center_eyes(params.to(device), renderer.flame)
+    vertices = renderer.flame(params)
+    albedo = torch.full((1, 3, RENDER_SIZE, RENDER_SIZE), GREY, device=device)
+    grey = renderer.mesh_renderer(vertices, params.camera, params.lighting, albedo)
+
+    rows = {"mesh_normals": grey.normal_map, "mesh_grey": grey.image}
+    for seed in tqdm(seeds, unit="style", disable=None):
+        batches = synthesizer.batches(
+            params, [seed] * len(params), batch=args.batch, truncation_psi=args.truncation
+        )
+        images, renders = zip(*((faces.image, faces.render) for faces in batches), strict=True)
+        rows["mesh_textured"], rows[f"{seed}"] = torch.cat(renders), torch.cat(images)
+        # Counted from white, what lies outside of the picture is white too.
+        skin = sampler(rows[f"{seed}"] - 1, vertices, params.camera)
+        rows[f"{seed}_skin"] = 1 + skin.texture * skin.visibility
+    for prefix, pictures in rows.items():
+        for name, picture in zip(names, pictures, strict=True):
+            save_image(outdir / f"{prefix}_{name.replace(' ', '_')}.png", picture)
+
+    labels = ["normal map", "mesh", "rendering"]
+    for seed in seeds:
+        labels += [f"style {seed}", f"skin of style {seed}"]
+    size = min(synthesizer.config.resolution, sampler.size)
+    save_grid(
+        outdir / "teaser.png",
+        torch.cat([shrink(pictures, size) for pictures in rows.values()]),
+        len(names),
+        row_labels=labels,
+        column_labels=names,
+        caption="Each column changes one parameter of the mean face.",
+    )
+    print(f"wrote {len(names)} faces in {len(seeds)} styles and teaser.png to {outdir}")
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,90 @@
+"""Play with a face in the browser: every slider moves one parameter, and the picture follows.
+
+    python plots/viewer.py --ckpt demo
+    python plots/viewer.py --run_id 29 --port 0
+
+Prints the address of the page; Ctrl-C ends it. Every tab has a face of its own. Beside the face
+that is generated, the page shows what the generator was shown (textured rendering and normal map)
+and the mesh in 3D. Parameters are loaded and saved as the params.npz of the other scripts, pictures
+as PNG, films as MP4; a film stays in --outdir too. Nothing leaves this machine.
+
+It needs one more package: python -m pip install -r requirements-viewer.txt
+"""
+
+import argparse
+import importlib.util
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from constants import REPOSITORY
+from my_utils.cli import add_synthesis_options, run_script, script_parser
+from my_utils.errors import UserError
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def parse_args() -> argparse.Namespace:
+    parser = script_parser(__doc__)
+    add_synthesis_options(parser, outdir="output_files/sample/<run>/viewer")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (127.0.0.1)")
+    parser.add_argument("--port", type=int, default=8080, help="0 takes any free one (8080)")
+    return parser.parse_args()
+
+
+def check_address(host: str, port: int) -> None:
+    """Raise UserError where nothing can listen, which viser would try at other ports instead."""
+    import socket
+
+    try:
+        socket.create_server((host, port)).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(
+            f"cannot listen at --host {host} --port {port} ({error}): pass --port 0 for a free one"
+        ) from error
+    if host not in LOOPBACK:
+        print(f"warning: --host {host} lets others in the network use the viewer", file=sys.stderr)
+
+
+def main() -> None:
+    args = parse_args()
+    if importlib.util.find_spec("viser") is None:
+        requirements = REPOSITORY / "requirements-viewer.txt"
+        raise UserError(f"the viewer needs viser: python -m pip install -r {requirements}")
+    check_address(args.host, args.port)
+
+    from my_utils.synthesis import FaceSynthesizer
+    from my_utils.viewer_loop import PageLoop
+    from my_utils.viewer_page import Page, start_server
+    from my_utils.viewer_pictures import RememberedRendering
+    from my_utils.viewer_session import Session
+
+    synthesizer = FaceSynthesizer.from_args(args)
+    synthesizer.renderer = RememberedRendering(synthesizer.renderer)
+    scenes, films = synthesizer.dataset_params(), synthesizer.outdir(args.outdir, "viewer")
+    loop, pages = PageLoop(), {}
+    server = start_server(args.host, args.port)
+
+    @server.on_client_connect
+    def open_page(client) -> None:
+        session = Session(synthesizer, scenes, truncation=args.truncation)
+        pages[client.client_id] = Page(client, session, loop, films=films)
+
+    @server.on_client_disconnect
+    def close_page(client) -> None:
+        page = pages.pop(client.client_id)
+        loop.post(page, page.close)
+
+    try:
+        print(f"the viewer is at {server.url} (Ctrl-C ends it)", flush=True)
+        loop.run()
+    except KeyboardInterrupt:  # the usual end
+        for page in list(pages.values()):
+            page.close()
+    finally:
+        server.stop()
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -9,11 +9,11 @@ demo: .venv/installed
 	$(PY) train.py --demo --run_id 29
 	$(PY) plots/generate_random_samples.py --demo --run_id 29
 	$(PY) plots/role_of_different_parameters.py --demo --run_id 29
-	$(PY) plots/evaluate_control.py --demo --run_id 29
-	$(PY) plots/evaluate_control.py --ckpt demo
+	$(PY) plots/evaluate_control.py --demo --run_id 29 --measure condition
+	$(PY) plots/evaluate_control.py --ckpt demo --measure condition
 
 test: .venv/installed-tests lint
-	$(PY) -m pytest
+	$(PY) -m pytest -n auto
 
 test-slow: .venv/installed-tests
 	$(PY) -m pytest -m slow

@@ -109,7 +109,7 @@ def save_generator(
     metadata = {
         "config": json.dumps(config.to_dict()),
         "nimg": str(nimg),
-        "sha256": _tensor_digest(tensors),
+        "sha256": tensor_digest(tensors),
     }
     with atomic_path(path) as temporary:
         temporary.write_bytes(safetensors.torch.save(tensors, metadata=metadata))
@@ -181,7 +181,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], RunConfig, int]:
         expected = metadata["sha256"]
     except (safetensors.SafetensorError, KeyError, ValueError) as error:
         raise UserError(f"{path} is not a generator exported by this project") from error
-    if _tensor_digest(tensors) != expected:
+    if tensor_digest(tensors) != expected:
         raise UserError(f"checkpoint {path} is damaged: its sha256 is not the recorded one")
     return tensors, RunConfig.from_dict(config), nimg
 
@@ -190,7 +190,7 @@ def _digest_path(path: Path) -> Path:
     return path.with_name(path.name + ".sha256")
 
 
-def _tensor_digest(tensors: dict[str, Tensor]) -> str:
+def tensor_digest(tensors: dict[str, Tensor]) -> str:
     """sha256 over names and bytes, in the order of the names."""
     digest = hashlib.sha256()
     for name in sorted(tensors):

@@ -43,6 +43,7 @@ class FaceSynthesizer:
         resources: Resources,
         *,
         label: str = "",  # folder of its pictures below output_files/sample; default: the run id
+        nimg: int = 0,  # images that the generator has seen in training
     ) -> None:
         self.generator = generator
         self.renderer = renderer
@@ -50,6 +51,7 @@ class FaceSynthesizer:
         self.resources = resources
         self.label = label or str(config.run_id)
         self.name = label or f"run {config.run_id}"  # in figures
+        self.nimg = nimg
 
     @staticmethod
     def from_checkpoint(
@@ -82,6 +84,7 @@ class FaceSynthesizer:
             config,
             folder,
             label="demo" if shipped else "",
+            nimg=loaded.nimg,
         )
 
     @staticmethod

@@ -1,0 +1,40 @@
+"""`measures.jsonl`: what was measured about a run, one line of JSON for each number.
+
+Every number stands with what it takes to know what it means: the protocol, the count and the seed
+of the faces, the generator.
+"""
+
+import json
+from pathlib import Path
+
+from my_utils.atomic_file import atomic_path
+from my_utils.safe_read import reading
+
+
+def append_measure(
+    path: Path, *, measure: str, value: float, protocol: str, **more: object
+) -> None:
+    """Add a number to the file, whole or not at all.
+
+    Args:
+        more: count, seed, nimg, generator, ...; whatever JSON holds.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    before = path.read_text() if path.exists() else ""
+    row = {"measure": measure, "value": value, "protocol": protocol, **more}
+    with atomic_path(path) as temporary:
+        temporary.write_text(f"{before}{json.dumps(row)}\n")
+
+
+def read_measures(path: Path) -> list[dict]:
+    """The rows of the file, oldest first.
+
+    Raises:
+        UserError: the file is missing or damaged, or a row has no measure, value or protocol.
+    """
+    with reading(path):
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        for row in rows:
+            if not {"measure", "value", "protocol"} <= row.keys():
+                raise ValueError(f"row {row} has no measure, value or protocol")
+    return rows

@@ -115,7 +115,7 @@ def test_a_copy_of_the_photographs_has_no_distance():
     png = (from_uint8(to_uint8(images)) + 1) / 2
     network = stub_network()
     reference = collect_statistics([network.extract(png)])
-    faces = Measurement(Painter(images), "file", 0, network, PLAIN, reference)
+    faces = Measurement(Painter(images), "file", network, PLAIN, reference)
     values = faces.measure(*faces.faces())
     assert values["frechet_stub"] < 1e-9
     assert values["precision"] == values["recall"] == 1
@@ -132,7 +132,7 @@ def test_the_generator_is_left_without_a_hook_even_after_a_failure():
 def test_statistics_of_another_network_are_refused():
     faces = measurement(Painter(random_images()), PLAIN)
     other = stub_network(extract=lambda images: images.flatten(1)[:, :7])
-    faces = Measurement(faces.synthesizer, "file", 0, other, PLAIN, faces.reference)
+    faces = Measurement(faces.synthesizer, "file", other, PLAIN, faces.reference)
     with pytest.raises(UserError, match="of 12 features, stub has 7"):
         faces.measure(*faces.faces())
 

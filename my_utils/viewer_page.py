@@ -56,6 +56,8 @@ def start_server(host: str, port: int) -> LocalServer:
     with contextlib.redirect_stdout(io.StringIO()):
         server = LocalServer(host, port, label="GIF viewer", verbose=False)
     server.gui.configure_theme(show_logo=False, show_share_button=False)
+    server.scene.configure_default_lights(cast_shadow=False)  # slow where there is no GPU
+    server.scene.configure_environment_map(None)
     return server
 
 
@@ -92,12 +94,12 @@ class Page:
         self._drawn = self._session.state
         before, self._drawing = self._drawing, self._session.draw()
         faces = self._drawing.faces
-        with self._client.atomic():
-            self._face_view.image = enlarge(faces.image[0])
-            if before is None or faces.render is not before.faces.render:
-                self._renderings_view.image = side_by_side(faces.render[0], faces.normal_map[0])
-                self._mesh.vertices = self._drawing.vertices
+        self._face_view.image = enlarge(faces.image[0])
         self._client.flush()
+        if before is None or faces.render is not before.faces.render:
+            self._renderings_view.image = side_by_side(faces.render[0], faces.normal_map[0])
+            self._mesh.vertices = self._drawing.vertices
+            self._client.flush()
         if self._film:
             self._film.add(self._drawing.pixels())
 

@@ -16,26 +16,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from my_utils.cli import run_script, script_parser
+from my_utils.study_results import add_results_options
 
 
 def parse_args() -> argparse.Namespace:
     parser = script_parser(__doc__)
-    parser.add_argument("results", type=Path, nargs="+", metavar="RESULTS")
+    add_results_options(parser, outdir="pairwise_analysis")
     parser.add_argument("--reference", default="full_model", help="model that others ablate")
-    parser.add_argument(
-        "--max_wrong",
-        type=float,
-        default=1 / 3,
-        metavar="SHARE",
-        help="exclude participants with more than this share of attention checks wrong (1/3)",
-    )
-    parser.add_argument(
-        "--outdir",
-        type=Path,
-        default=Path("pairwise_analysis"),
-        metavar="DIR",
-        help="where figures and summary go (default: pairwise_analysis)",
-    )
     return parser.parse_args()
 
 

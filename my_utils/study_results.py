@@ -4,6 +4,7 @@ All of them become rows of one kind, `Trial`. A mistake in a file becomes one se
 the file and the line, and nothing is skipped silently.
 """
 
+import argparse
 import csv
 import dataclasses
 import io
@@ -19,6 +20,25 @@ from my_utils.study_trial import COLUMNS, Trial, check_study, valid_trial
 
 SESSION = COLUMNS[: COLUMNS.index("trial")]  # what the page's JSON says once for all its trials
 KEY_SUFFIX = "_key.csv"
+
+
+def add_results_options(parser: argparse.ArgumentParser, *, outdir: str) -> None:
+    """Options of the scripts that analyse results."""
+    parser.add_argument("results", type=Path, nargs="+", metavar="RESULTS")
+    parser.add_argument(
+        "--max_wrong",
+        type=float,
+        default=1 / 3,
+        metavar="SHARE",
+        help="exclude participants with more than this share of attention checks wrong (1/3)",
+    )
+    parser.add_argument(
+        "--outdir",
+        type=Path,
+        default=Path(outdir),
+        metavar="DIR",
+        help=f"where figures and summary go (default: {outdir})",
+    )
 
 
 def read_results(paths: Sequence[Path], study: str) -> list[Trial]:

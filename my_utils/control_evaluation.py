@@ -14,6 +14,7 @@ from my_utils.control_measures import (
     Draw,
     component_correlations,
     disentanglement,
+    error_name,
     factor_errors,
     identity_codes,
     identity_features,
@@ -61,7 +62,7 @@ class Control:
     def measures(self) -> dict[str, dict[str, float]]:
         """The numbers that runs are compared by, by name: each as "value", its floor as "floor"."""
         found = {
-            f"{factor}_error_{UNITS[factor].split()[0]}": (error, self.floor_errors[factor])
+            error_name(factor): (error, self.floor_errors[factor])
             for factor, error in self.errors.items()
         }
         for name in ("yaw", "pitch", "roll", "jaw"):

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from constants import PARAM_DIM
 from model.flame import FLAME, FlameParams
-from my_utils.control_factors import FACTORS, VisibleFactors
+from my_utils.control_factors import FACTORS, UNITS, VisibleFactors
 from my_utils.face_sampling import center_eyes
 from my_utils.reinference import Reading
 
@@ -47,6 +47,11 @@ def factor_errors(
 ) -> dict[str, float]:
     """Mean distance between two lists of N faces in every factor, in the units of UNITS."""
     return {factor: factors.distance(factor, inferred, wanted).mean().item() for factor in FACTORS}
+
+
+def error_name(factor: str) -> str:
+    """What the error of a factor is called in reports, e.g. "shape_error_mm"."""
+    return f"{factor}_error_{UNITS[factor].split()[0]}"
 
 
 def component_correlations(inferred: FlameParams, wanted: FlameParams) -> dict[str, float]:

@@ -6,7 +6,7 @@ Every number is kept together with what it takes to know what it means: one line
 
 import argparse
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -87,8 +87,20 @@ class Measurement:
         styles: Sequence[int],
     ) -> dict[str, float]:
         """Draw these faces; every distance by the name it has in reports."""
+        return self.distances(self.features(params, styles))
+
+    def features(
+        self,
+        params: FlameParams,  # N rows
+        styles: Sequence[int],
+    ) -> Iterator[Tensor]:
+        """Draw these faces and give what the network sees in them, a few rows at a time."""
         images = self._published_images if self.protocol.published else self._png_images
-        generated = collect_statistics(map(self.network.extract, images(params, styles)))
+        return map(self.network.extract, images(params, styles))
+
+    def distances(self, features: Iterable[Tensor]) -> dict[str, float]:
+        """How far the features of generated faces are from the photographs'."""
+        generated = collect_statistics(features)
         if generated.mean.shape != self.reference.mean.shape:
             raise UserError(
                 f"the statistics of the photographs are of {len(self.reference.mean)} features, "

@@ -1,6 +1,7 @@
 """Numbers over time: `stats.jsonl` for programs, TensorBoard for people."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -17,6 +18,7 @@ class MetricsLog:
 
     def __init__(self, folder: Path, *, nimg: int) -> None:
         self._path = folder / "stats.jsonl"
+        self._lowest: dict[str, float] = {}
         self._keep_rows_up_to(nimg)
         self._board = SummaryWriter(folder / "tensorboard", purge_step=nimg + 1)
         self._sums: dict[str, Tensor] = {}
@@ -33,7 +35,16 @@ class MetricsLog:
                 break
             if row["nimg"] <= nimg:
                 rows.append(line)
+                self._note_lowest(row)
         self._path.write_text("".join(row + "\n" for row in rows))
+
+    def _note_lowest(self, row: Mapping[str, float]) -> None:
+        for name, value in row.items():
+            self._lowest[name] = min(value, self._lowest.get(name, value))
+
+    def is_lowest(self, name: str, value: float) -> bool:
+        """Whether no row so far, those before a resume included, has so small a value."""
+        return value < self._lowest.get(name, float("inf"))
 
     def report(self, name: str, value: Tensor) -> None:
         """Add a scalar to the mean of this tick; it stays on its device until the tick ends."""
@@ -45,6 +56,7 @@ class MetricsLog:
         """Write the means and the given scalars as one row, and start over."""
         means = {name: (total / self._counts[name]).item() for name, total in self._sums.items()}
         row = {"nimg": nimg, **means, **scalars}
+        self._note_lowest(row)
         with self._path.open("a") as file:
             file.write(json.dumps(row) + "\n")
         for name, value in row.items():

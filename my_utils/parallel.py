@@ -56,6 +56,25 @@ class Processes:
         ):
             gradient.copy_(mean.view_as(gradient))
 
+    def share_of_rows(self, count: int) -> slice:
+        """The rows of `count` that this process handles; `gather_rows` puts all in order again."""
+        return slice(self.rank, count, self.world_size)
+
+    def gather_rows(self, rows: Tensor, count: int) -> Tensor:
+        """All `count` rows, in every process, of what each computed for its `share_of_rows`."""
+        if self.world_size == 1:
+            return rows
+        most = -(-count // self.world_size)
+        padded = torch.cat([rows, rows.new_zeros(most - len(rows), *rows.shape[1:])])
+        parts = [torch.empty_like(padded) for _ in range(self.world_size)]
+        dist.all_gather(parts, padded)
+        return torch.stack(parts, dim=1).flatten(0, 1)[:count]
+
+    def wait(self) -> None:
+        """Go on when every process has come here."""
+        if self.world_size > 1:
+            dist.barrier()
+
     def any(self, flag: bool) -> bool:
         """True in every process when it is true in one of them."""
         if self.world_size == 1:

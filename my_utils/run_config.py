@@ -13,7 +13,7 @@ from constants import CONDITION_KINDS
 from my_utils.errors import UserError
 
 GROUPS = ("architecture", "training", "runtime")
-MAY_BE_ZERO = ("r1_gamma", "texture_weight", "seed", "workers")
+MAY_BE_ZERO = ("r1_gamma", "texture_weight", "measure_kimg", "seed", "workers")
 
 
 def option(default: object, group: str, text: str) -> typing.Any:
@@ -73,6 +73,9 @@ class RunConfig:
     )
     keep_every_kimg: float = option(
         1000.0, "runtime", "also keep the first exported generator of every so many kimg"
+    )
+    measure_kimg: float = option(
+        64.0, "runtime", "measure control and realism every so many kimg; 0 turns it off"
     )
     workers: int = option(2, "runtime", "data-loading processes; 0 loads in the training process")
 
@@ -162,6 +165,7 @@ DEMO = dict(
     tick_kimg=1.0,
     sample_kimg=1.0,
     checkpoint_kimg=2.0,
+    measure_kimg=0.0,  # its regressor takes minutes to train
     workers=0,
 )
 

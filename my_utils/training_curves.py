@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -14,7 +14,8 @@ from my_utils.errors import UserError
 from my_utils.safe_read import reading
 
 FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
-# What every run reports; all else is a measure of quality, where less is better.
+# What every run reports; all else is a measure of quality: of correlations the highest is the best,
+# of the others the lowest.
 PROGRESS = {
     "loss/D": "discriminator loss",
     "loss/G": "generator loss",
@@ -64,7 +65,7 @@ def training_figure(
     for panel, (name, title) in zip(panels, titles.items(), strict=False):
         for number, rows in enumerate(runs.values()):
             points = [(row["nimg"] / 1000, row[name]) for row in rows if name in row]
-            _curve(panel, points, _style(number), ring_best=name not in PROGRESS)
+            _curve(panel, points, _style(number), best=_best(name))
         panel.set_title(title, fontsize=10, parse_math=False)
         panel.set_xlabel("images seen (kimg)", fontsize=9)
         panel.tick_params(labelsize=8)
@@ -80,19 +81,30 @@ def training_figure(
     return figure
 
 
+def _best(name: str) -> Callable | None:
+    """Which of many values of a measure is the best one; None where none is."""
+    if name in PROGRESS:
+        return None
+    return max if name.endswith("_correlation") else min
+
+
 def _style(number: int) -> dict[str, str]:
     return {"color": COLOURS[number % len(COLOURS)], "linestyle": LINES[number % len(LINES)]}
 
 
 def _curve(
-    panel: Axes, points: list[tuple[float, float]], style: dict[str, str], *, ring_best: bool
+    panel: Axes,
+    points: list[tuple[float, float]],
+    style: dict[str, str],
+    *,
+    best: Callable | None,  # min or max, to ring what it chooses
 ) -> None:
     finite = [point for point in points if math.isfinite(point[1])]
     if not finite:
         return
     panel.plot(*zip(*points, strict=True), marker="." if len(points) <= FEW else "", **style)
-    if ring_best:
-        kimg, value = min(finite, key=lambda point: point[1])
+    if best:
+        kimg, value = best(finite, key=lambda point: point[1])
         label = f"best: {value:.4g} at {kimg:g} kimg"
         ring = {"marker": "o", "markersize": 10, "fillstyle": "none", "linestyle": "none"}
         panel.plot(kimg, value, color=style["color"], label=label, **ring)

@@ -37,6 +37,7 @@ from my_utils.run_dir import RunDir
 from my_utils.runtime import StopRequest, seeded, step_generator
 from my_utils.synthesis import FaceSynthesizer
 from my_utils.texture_loss import TextureLoss
+from my_utils.training_measures import RANKED, TrainingMeasures
 
 # Published: both step sizes are scaled for lazy regularisation, the generator's as if it had one.
 LAZY_RATIO_GENERATOR = 4 / 5
@@ -83,6 +84,10 @@ def training_loop(
         texture_sampler = resources.texture_sampler().to(device)
         texture_loss = TextureLoss(config, renderer, texture_sampler, face_mask)
     synthesizer = FaceSynthesizer(generator_ema, renderer, config, resources)
+
+    measures = None
+    if config.measure_kimg:
+        measures = TrainingMeasures(synthesizer, processes, batch=batch)
 
     # Restore.
     nimg = 0
@@ -175,11 +180,20 @@ def training_loop(
                 log.report(f"loss/{name}", value)
         stopping = processes.any(stop.signal is not None)
         finished = nimg >= total or stopping
-        if log is not None and (passed(config.tick_kimg, nimg, config.batch) or finished):
-            seconds = time.perf_counter() - tick_start
-            row = log.tick(nimg, sec_per_kimg=seconds / (nimg - tick_nimg) * 1000)
+        ticking = passed(config.tick_kimg, nimg, config.batch) or finished
+        measuring = measures is not None and (
+            passed(config.measure_kimg, nimg, config.batch) or nimg >= total
+        )
+        seconds = time.perf_counter() - tick_start
+        scores = measures() if measuring else {}
+        if log is not None and (ticking or measuring):
+            best = [name for name in RANKED if name in scores and log.is_lowest(name, scores[name])]
+            row = log.tick(nimg, sec_per_kimg=seconds / (nimg - tick_nimg) * 1000, **scores)
             tick_start, tick_nimg = time.perf_counter(), nimg
             progress.write(status_line(row))
+            for name in best:
+                path = run.checkpoints / f"best-{name}.safetensors"
+                save_generator(path, generator_ema, config, nimg=nimg, measures=scores)
         if log is not None and (passed(config.sample_kimg, nimg, config.batch) or finished):
             picture = sample_grid(synthesizer, dataset)
             save_picture(run.samples / f"samples-{kimg_name(nimg)}.png", picture)

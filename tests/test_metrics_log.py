@@ -34,3 +34,15 @@ def test_resuming_drops_later_rows_and_a_half_written_line(tmp_path):
     log.tick(24)
     log.close()
     assert [row["nimg"] for row in rows(tmp_path)] == [8, 16, 24]
+
+
+def test_the_lowest_value_is_known_across_a_resume_without_dropped_rows(tmp_path):
+    log = MetricsLog(tmp_path, nimg=0)
+    for nimg, fid in ((8, 30.0), (16, 20.0), (24, 10.0)):
+        assert log.is_lowest("fid", fid)
+        log.tick(nimg, fid=fid)
+    assert not log.is_lowest("fid", 10.0)
+    log.close()
+    log = MetricsLog(tmp_path, nimg=16)
+    assert log.is_lowest("fid", 19.0) and not log.is_lowest("fid", 21.0)
+    log.close()

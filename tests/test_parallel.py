@@ -53,6 +53,9 @@ def child(rank, port, path):
     processes = start_processes("cpu")
     assert processes.any(rank == 1)
     assert not processes.any(False)
+    rows = torch.arange(10).view(5, 2)
+    processes.wait()
+    assert torch.equal(processes.gather_rows(rows[processes.share_of_rows(5)], 5), rows)
     torch.save(gradients(processes), f"{path}/{rank}.pt")
     processes.close()
 
@@ -74,3 +77,4 @@ def test_one_process_on_the_cpu_calls_the_module_itself():
     processes = Processes(0, 1, torch.device("cpu"))
     assert processes.wrap(module) is module
     assert processes.share_of(8) == 8
+    assert processes.share_of_rows(8) == slice(0, 8, 1)

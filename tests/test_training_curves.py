@@ -73,6 +73,12 @@ def test_the_best_of_a_measure_is_ringed_but_not_that_of_a_loss():
     assert len(drawn["discriminator loss"].lines) == 1
 
 
+def test_the_best_correlation_is_the_highest():
+    correlation = {1: 0.5, 2: 0.9, 3: 0.7}
+    drawn = panels(training_figure({"run 29": rows(3, yaw_correlation=correlation.get)}))
+    assert points(drawn["yaw_correlation"].lines[-1]) == [(2, 0.9)]
+
+
 def test_a_measure_without_a_number_leaves_its_panel_empty():
     drawn = panels(training_figure({"run 29": rows(2, fid=lambda n: math.nan)}))
     assert not drawn["fid"].lines and drawn["fid"].get_legend() is None

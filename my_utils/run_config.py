@@ -13,7 +13,7 @@ from constants import CONDITION_KINDS
 from my_utils.errors import UserError
 
 GROUPS = ("architecture", "training", "runtime")
-MAY_BE_ZERO = ("r1_gamma", "texture_weight", "measure_kimg", "seed", "workers")
+MAY_BE_ZERO = ("r1_gamma", "texture_weight", "measure_kimg", "batch_gpu", "seed", "workers")
 
 
 def option(default: object, group: str, text: str) -> typing.Any:
@@ -77,6 +77,9 @@ class RunConfig:
     measure_kimg: float = option(
         64.0, "runtime", "measure control and realism every so many kimg; 0 turns it off"
     )
+    batch_gpu: int = option(
+        0, "runtime", "images that a process handles at once, to save memory; 0: its whole share"
+    )
     workers: int = option(2, "runtime", "data-loading processes; 0 loads in the training process")
 
     def validate(self) -> "RunConfig":
@@ -96,8 +99,10 @@ class RunConfig:
             )
         if self.texture_weight and self.condition == "vector":
             raise UserError("--texture_weight needs renderings: pass 0 with --condition vector")
-        if self.texture_weight and self.batch < 3:
-            raise UserError(f"--batch {self.batch} is too small for the texture loss: pass 3")
+        for name in ("batch", "batch_gpu"):
+            value = getattr(self, name)
+            if self.texture_weight and 0 < value < 3:
+                raise UserError(f"--{name} {value} is too small for the texture loss: pass 3")
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if field.type not in (int, float) or field.name == "run_id":

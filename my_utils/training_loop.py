@@ -1,8 +1,6 @@
-"""The training of GIF, straight down: build, restore, then alternate the two networks.
+"""The training of GIF, straight down: build, restore, then step by step, with reports in between.
 
-A step sees one batch of photographs with the renderings of the same faces. The discriminator
-learns to tell photographs from generated faces under that condition; the generator learns to
-fool it while keeping the skin of one face the same in every pose (GIF, section 3).
+A step, in `training_step`, sees one batch of photographs with the renderings of the same faces.
 """
 
 import time
@@ -18,15 +16,9 @@ from tqdm import tqdm
 from model.condition import ParameterNormalization, shrink
 from model.flame import FlameParams
 from model.generator import Generator
-from model.losses import (
-    discriminator_logistic_loss,
-    generator_nonsaturating_loss,
-    r1_penalty,
-)
 from my_utils.assets import Resources
 from my_utils.checkpoint import CheckpointStore, kimg_name, prune_generators, save_generator
 from my_utils.dataset import FaceDataset, InfiniteSampler, TrainingPair
-from my_utils.ema import ema_decay, update_ema
 from my_utils.errors import UserError
 from my_utils.image_io import image_grid, save_picture
 from my_utils.metrics_log import MetricsLog
@@ -38,9 +30,8 @@ from my_utils.runtime import StopRequest, seeded, step_generator
 from my_utils.synthesis import FaceSynthesizer
 from my_utils.texture_loss import TextureLoss
 from my_utils.training_measures import RANKED, TrainingMeasures
+from my_utils.training_step import Batch, TrainingStep
 
-# Published: both step sizes are scaled for lazy regularisation, the generator's as if it had one.
-LAZY_RATIO_GENERATOR = 4 / 5
 GRID_FACES = 8
 
 
@@ -73,16 +64,15 @@ def training_loop(
     if config.condition == "vector":
         for network in (generator, discriminator, generator_ema):
             set_parameter_statistics(network, *dataset.parameter_statistics())
-    optimizer_g = lazy_adam(generator, config.learning_rate, LAZY_RATIO_GENERATOR)
-    optimizer_d = lazy_adam(
-        discriminator, config.learning_rate, config.r1_interval / (config.r1_interval + 1)
-    )
     renderer = resources.face_renderer(config.render_size).to(device)
     texture_loss = None
     if config.texture_weight:
         face_mask = torch.from_numpy(resources.face_mask).to(device)
         texture_sampler = resources.texture_sampler().to(device)
         texture_loss = TextureLoss(config, renderer, texture_sampler, face_mask)
+    training_step = TrainingStep(
+        config, generator, discriminator, generator_ema, texture_loss, processes
+    )
     synthesizer = FaceSynthesizer(generator_ema, renderer, config, resources)
 
     measures = None
@@ -95,8 +85,8 @@ def training_loop(
         "generator": generator,
         "discriminator": discriminator,
         "generator_ema": generator_ema,
-        "optimizer_g": optimizer_g,
-        "optimizer_d": optimizer_d,
+        "optimizer_g": training_step.optimizer_g,
+        "optimizer_d": training_step.optimizer_d,
     }
     if state is not None:
         nimg = state["nimg"]
@@ -123,54 +113,19 @@ def training_loop(
         pin_memory=device.type == "cuda",
     )
     total = round(config.total_kimg * 1000)
-    decay = ema_decay(config.batch, config.ema_half_life_kimg)
-    call_generator, call_discriminator = processes.wrap(generator), processes.wrap(discriminator)
     progress = tqdm(
         total=total, initial=nimg, unit="img", disable=None if processes.is_first else True
     )
     tick_start, tick_nimg = time.perf_counter(), nimg
 
     for sample in batches_of(loader):
-        image, condition = to_device(sample.image, device), to_device(sample.condition, device)
-        params = FlameParams.from_vector(sample.params.to(device))
         random = step_generator(config.seed, processes.rank, nimg)
         if config.fresh_styles:
             z = torch.randn((batch, config.z_dim), generator=random).to(device)
         else:
             z = generator.styles(sample.index)
-        step = nimg // config.batch
-        losses: dict[str, Tensor] = {}
-
-        # Both phases judge the same faces: the discriminator's step leaves the generator as it is.
-        fake = call_generator(z, condition)
-
-        # Discriminator: logistic loss on photographs and generated faces, and lazily R1.
-        set_trainable(discriminator, True)
-        optimizer_d.zero_grad(set_to_none=True)
-        with_r1 = config.r1_gamma > 0 and (step + 1) % config.r1_interval == 0
-        image.requires_grad_(with_r1)
-        real_logits = call_discriminator(image, condition)
-        fake_logits = call_discriminator(fake.detach(), condition)
-        losses["D"] = discriminator_logistic_loss(real_logits, fake_logits)
-        loss = losses["D"]
-        if with_r1:
-            losses["r1"] = r1_penalty(real_logits, image).mean()
-            gain = config.r1_interval if config.r1_lazy_gain else 1
-            loss = loss + gain * config.r1_gamma / 2 * losses["r1"]
-        loss.backward()
-        image.requires_grad_(False)
-        update(discriminator, optimizer_d, losses, processes, nimg)
-
-        # Generator: fool the discriminator, and keep each face's skin.
-        set_trainable(discriminator, False)
-        optimizer_g.zero_grad(set_to_none=True)
-        losses["G"] = generator_nonsaturating_loss(call_discriminator(fake, condition))
-        losses["G"].backward()
-        if texture_loss is not None and step % config.texture_interval == 0:
-            losses["texture"] = texture_loss(call_generator, params, random)
-            (config.texture_weight * config.texture_interval * losses["texture"]).backward()
-        update(generator, optimizer_g, losses, processes, nimg)
-        update_ema(generator_ema, generator, decay=decay)
+        image, condition = to_device(sample.image, device), to_device(sample.condition, device)
+        losses = training_step(Batch(image, condition, sample.params.to(device), z), nimg, random)
 
         # Once in a while: numbers, pictures, checkpoints.
         nimg += config.batch
@@ -239,45 +194,11 @@ def to_device(images: Tensor, device: torch.device) -> Tensor:
     return images.to(device, memory_format=layout)
 
 
-def lazy_adam(network: nn.Module, learning_rate: float, ratio: float) -> torch.optim.Adam:
-    """Adam with StyleGAN2's correction for a lazy regulariser: step and memory shrink by ratio."""
-    return torch.optim.Adam(
-        network.parameters(), lr=learning_rate * ratio, betas=(0.0, 0.99**ratio)
-    )
-
-
 def set_parameter_statistics(network: nn.Module, mean: Tensor, std: Tensor) -> None:
     """Tell every normalisation of the parameter vector what the data set looks like."""
     for module in network.modules():
         if isinstance(module, ParameterNormalization):
             module.set_statistics(mean, std)
-
-
-def set_trainable(network: nn.Module, trainable: bool) -> None:
-    for parameter in network.parameters():
-        parameter.requires_grad_(trainable)
-
-
-def update(
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    losses: dict[str, Tensor],
-    processes: Processes,
-    nimg: int,
-) -> None:
-    """Average the gradients over processes and step, unless something is not finite."""
-    processes.average_gradients(network)
-    gradients = [p.grad for p in network.parameters() if p.grad is not None]
-    norm = nn.utils.get_total_norm(gradients)
-    if not torch.isfinite(norm):
-        values = ", ".join(f"{name} {value.item():.4g}" for name, value in losses.items())
-        raise UserError(
-            f"training stopped before an update at image {nimg}: the gradient of "
-            f"{type(network).__name__} is not finite (losses: {values}); "
-            "repeat the command to continue from the newest checkpoint, perhaps with a smaller "
-            "--learning_rate"
-        )
-    optimizer.step()
 
 
 def passed(interval_kimg: float, nimg: int, batch: int) -> bool:

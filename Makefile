@@ -13,7 +13,7 @@ demo: .venv/installed
 	$(PY) plots/evaluate_control.py --ckpt demo --measure condition
 
 test: .venv/installed-tests lint
-	$(PY) -m pytest -n auto
+	$(PY) -m pytest -n auto --cov
 
 test-slow: .venv/installed-tests
 	$(PY) -m pytest -m slow
@@ -21,6 +21,7 @@ test-slow: .venv/installed-tests
 lint: .venv/installed-tests
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m mypy
 
 .venv/installed: requirements.txt
 	$(PYTHON) -m venv .venv

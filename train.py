@@ -12,9 +12,14 @@ Repeating the command continues the run from its newest checkpoint.
 import argparse
 import contextlib
 import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from my_utils.cli import add_resource_options, resource_folder, run_script, script_parser
 from my_utils.run_config import RunConfig, add_config_options, config_from_args
+
+if TYPE_CHECKING:  # it brings torch, which --help does without
+    from my_utils.run_dir import RunDir
 
 
 def parse_args() -> argparse.Namespace:
@@ -22,6 +27,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--run_id", type=int, default=0, help="which run to train (default: 0)")
     parser.add_argument(
         "--ckpt",
+        type=Path,
         metavar="FILE",
         help="continue from this training state (.pt) or released checkpoint (.model)",
     )
@@ -76,7 +82,7 @@ def main() -> int:
     return 0
 
 
-def describe(config: RunConfig, faces: int, run) -> None:
+def describe(config: RunConfig, faces: int, run: "RunDir") -> None:
     """Print what will be trained, on what, and what it will write where."""
     from my_utils.networks import build_discriminator, build_generator
 
@@ -98,7 +104,7 @@ def describe(config: RunConfig, faces: int, run) -> None:
     )
 
 
-def state_to_continue(ckpt: str | None, run, config: RunConfig) -> dict | None:
+def state_to_continue(ckpt: Path | None, run: "RunDir", config: RunConfig) -> dict | None:
     """The training state that `--ckpt` names, or the run's newest one, if it fits `config`."""
     from my_utils.checkpoint import CheckpointStore, load_training_state
     from my_utils.errors import UserError
@@ -106,7 +112,7 @@ def state_to_continue(ckpt: str | None, run, config: RunConfig) -> dict | None:
 
     if ckpt is None:
         state = CheckpointStore(run.checkpoints).load_newest()
-    elif ckpt.endswith(".model"):
+    elif ckpt.suffix == ".model":
         state = released_training_state(ckpt, config)
     else:
         state = load_training_state(ckpt)

@@ -34,7 +34,7 @@ def build_condition(
     Parts that the kind does not use are ignored, so a caller may pass all it has.
     """
     condition_channels(kind)
-    parts = {}
+    parts: dict[str, Tensor | None] = {}
     if "render" in kind:
         parts["render"] = render
     if "normal" in kind:
@@ -44,7 +44,7 @@ def build_condition(
     missing = [name for name, part in parts.items() if part is None]
     if missing:
         raise ValueError(f"condition {kind!r} needs {' and '.join(missing)}, which was not given")
-    return torch.cat(list(parts.values()), dim=1)
+    return torch.cat([part for part in parts.values() if part is not None], dim=1)
 
 
 def shrink(
@@ -58,13 +58,14 @@ def shrink(
     return image if height == size else F.avg_pool2d(image, height // size)
 
 
-def check_condition_image(condition: Tensor | None, channels: int, resolution: int) -> None:
-    """Raise ValueError unless the condition is [N, channels, resolution, resolution]."""
-    shape = None if condition is None else list(condition.shape)
-    if shape is None or shape[1:] != [channels, resolution, resolution]:
+def check_condition_image(condition: Tensor | None, channels: int, resolution: int) -> Tensor:
+    """The condition, or ValueError unless it is [N, channels, resolution, resolution]."""
+    if condition is None or condition.shape[1:] != (channels, resolution, resolution):
+        shape = None if condition is None else list(condition.shape)
         raise ValueError(
             f"the condition must be [N, {channels}, {resolution}, {resolution}], not {shape}"
         )
+    return condition
 
 
 def condition_pyramid(

@@ -44,6 +44,8 @@ class ResidualBlock(nn.Module):
     convolution it cancels the gain of the activation.
     """
 
+    fir: Tensor  # [in_channels, 1, 4, 4]
+
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
         self.conv0 = EqualConv2d(in_channels, in_channels, 3, padding=1, gain=LEAKY_RELU_GAIN)

@@ -129,7 +129,19 @@ class FLAME(nn.Module):
     the model is licensed data.
     """
 
+    v_template: Tensor  # [V, 3] metres
     faces: Tensor  # [F, 3] int64
+    shapedirs: Tensor  # [V, 3, 150]: 100 of identity, 50 of expression
+    posedirs: Tensor  # [V, 3, 9 * (J - 1)]
+    J_regressor: Tensor  # [J, V]
+    lbs_weights: Tensor  # [V, J]
+    # With landmarks only, see LandmarkEmbedding:
+    static_faces: Tensor
+    static_barycentric: Tensor
+    dynamic_faces: Tensor
+    dynamic_barycentric: Tensor
+    full_faces: Tensor
+    full_barycentric: Tensor
 
     def __init__(self, assets: FlameAssets):
         super().__init__()

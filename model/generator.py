@@ -135,7 +135,7 @@ class SynthesisBlock(nn.Module):
                 upsample=False,
             )
         )
-        self.to_rgb = ToRGB(out_channels, w_dim, upsample=not first)
+        self.to_rgb = ToRGB(out_channels, w_dim)
 
     def forward(
         self,
@@ -187,17 +187,20 @@ class SynthesisNetwork(nn.Module):
             w = w[:, None].expand(-1, self.num_blocks, -1)
         if w.shape[1] != self.num_blocks:
             raise ValueError(f"w has {w.shape[1]} styles, the network has {self.num_blocks} blocks")
-        x, image = self.constant, None
+        x: Tensor = self.constant
+        image: Tensor | None = None
         for block, w_block, level in zip(
             self.blocks, w.unbind(1), self._pyramid(condition), strict=True
         ):
             x, image = block(x, image, w_block, level)
+        assert image is not None  # every network has a block
         return image
 
     def _pyramid(self, condition: Tensor | None) -> list[Tensor] | list[None]:
         if not self.condition_channels:
             return [None] * self.num_blocks
-        check_condition_image(condition, self.condition_channels, self.resolutions[-1])
+        size = self.resolutions[-1]
+        condition = check_condition_image(condition, self.condition_channels, size)
         return condition_pyramid(condition, self.resolutions)
 
 

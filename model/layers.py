@@ -108,6 +108,8 @@ class ModulatedConv2d(nn.Module):
     one ordinary convolution.
     """
 
+    fir: Tensor | None  # [out_channels, 1, 4, 4], where the layer upsamples
+
     def __init__(
         self,
         in_channels: int,
@@ -178,8 +180,9 @@ class ConditionInjection(nn.Sequential):
             nn.Conv2d(4 * c, out_channels, kernel_size=3, padding=1),
         )
         for convolution in (self[0], self[2], self[4]):
-            nn.init.normal_(convolution.weight, std=0.01)
-            nn.init.constant_(convolution.bias, 1e-4)
+            weight, bias = convolution.parameters()
+            nn.init.normal_(weight, std=0.01)
+            nn.init.constant_(bias, 1e-4)
 
     def forward(
         self,
@@ -191,7 +194,8 @@ class ConditionInjection(nn.Sequential):
         """(stack(condition) + bias) * gain, at no cost: both ride on the last convolution."""
         first, relu, second, relu_again, last = self
         features = relu_again(second(relu(first(condition))))
-        return F.conv2d(features, last.weight * gain, (last.bias + bias) * gain, padding=1)
+        last_weight, last_bias = last.parameters()
+        return F.conv2d(features, last_weight * gain, (last_bias + bias) * gain, padding=1)
 
 
 class StyledConv(ModulatedConv2d):
@@ -216,7 +220,7 @@ class StyledConv(ModulatedConv2d):
         self,
         x: Tensor,  # [N, in_channels, H, W]
         w: Tensor,  # [N, w_dim]
-        condition: Tensor | None,  # [N, C, r, r] at the resolution of the result
+        condition: Tensor | None = None,  # [N, C, r, r] at the resolution of the result
     ) -> Tensor:
         style = self.style(w)
         y = self.convolve(x * per_channel(style))
@@ -235,14 +239,15 @@ class ToRGB(nn.Module):
     smaller than the features, so here the weights are modulated, in a batched matrix product.
     """
 
-    def __init__(self, in_channels: int, w_dim: int, *, upsample: bool) -> None:
+    fir: Tensor  # [3, 1, 4, 4]
+
+    def __init__(self, in_channels: int, w_dim: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(3, in_channels, 1, 1))
         self.bias = nn.Parameter(torch.zeros(3))
         self.modulation = EqualLinear(w_dim, in_channels, bias_init=1.0)
         self.scale = 1 / math.sqrt(in_channels)
-        fir = fir_kernel(3, gain=4.0) if upsample else None
-        self.register_buffer("fir", fir, persistent=False)
+        self.register_buffer("fir", fir_kernel(3, gain=4.0), persistent=False)
 
     def forward(
         self,

@@ -119,10 +119,11 @@ class Resources:
     def face_renderer(self, size: int) -> FaceRenderer:
         """The renderer of conditions, at size x size pixels."""
         self.require("flame_model", "template_mesh", "texture_space")
+        flame = FLAME(self.flame)
         return FaceRenderer(
-            FLAME(self.flame),
+            flame,
             FlameTexture(self.texture_space, size=RENDER_SIZE),
-            MeshRenderer(self.flame.faces, self.uv, size=size),
+            MeshRenderer(flame.faces, self.uv, size=size),
         )
 
     def texture_sampler(self) -> TextureSampler:

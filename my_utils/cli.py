@@ -5,6 +5,7 @@ import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from constants import REPOSITORY, ResourcePaths, demo_root, resources_root
 from my_utils.errors import UserError
@@ -105,7 +106,7 @@ def add_generator_options(parser: argparse.ArgumentParser, *, several: bool) -> 
     of_run = "use the newest generator of this run"
     of_file = "use this generator (.safetensors), training state (.pt), released checkpoint (.model"
     if several:
-        list_of = dict(action="append", dest="generators")
+        list_of: dict[str, Any] = dict(action="append", dest="generators")
         again = "; repeatable, to compare generators"
         parser.add_argument(
             "--run_id", type=_run_choice, metavar="N", help=of_run + again, **list_of

@@ -81,7 +81,7 @@ def single_rows(
     """The N rows, each once; ValueError where the blocks do not repeat."""
     starts = range(0, len(doubled), 2 * BLOCK)
     pairs = [np.split(doubled[start : start + 2 * BLOCK], 2) for start in starts]
-    if not all(np.array_equal(*pair) for pair in pairs):
+    if not all(np.array_equal(first, second) for first, second in pairs):
         raise ValueError("'shape' has twice as many rows as 'pose', and not the same ones twice")
     return np.concatenate([first for first, _ in pairs])
 
@@ -104,12 +104,12 @@ def match_codes(faces: Iterable[NamedFace], samples: Samples) -> tuple[FlamePara
             f"{samples.numbers[-1]}.png"
         )
     wanted = samples.params[[rows[number] for number in numbers]]
-    codes = {
+    arrays = {
         "shape": np.stack([face.face.shape for face in faces]),
         "expression": np.stack([face.face.expression for face in faces]),
         "pose": np.stack([np.concatenate([face.face.rotation, face.face.jaw]) for face in faces]),
     }
-    codes = {name: torch.from_numpy(rows).float() for name, rows in codes.items()}
+    codes = {name: torch.from_numpy(array).float() for name, array in arrays.items()}
     return wanted.replace(**codes), wanted
 
 

@@ -59,9 +59,9 @@ class Control:
         values = vars(self) | {"matrix": _rows(self.matrix), "units": UNITS}
         return values | {"floor_matrix": _rows(self.floor_matrix)}
 
-    def measures(self) -> dict[str, dict[str, float]]:
+    def measures(self) -> dict[str, dict[str, float | None]]:
         """The numbers that runs are compared by, by name: each as "value", its floor as "floor"."""
-        found = {
+        found: dict[str, tuple[float, float | None]] = {
             error_name(factor): (error, self.floor_errors[factor])
             for factor, error in self.errors.items()
         }
@@ -149,10 +149,10 @@ def held_out(synthesizer: FaceSynthesizer, count: int) -> HeldOut:
     """The first held-out faces; those of the demo were not seen by its generators either."""
     config = synthesizer.config
     if not config.demo:
-        photographs = load_photographs(
+        kept = load_photographs(
             synthesizer.resources, config, config.resolution, held_out=True, most=count
         )
-        return HeldOut(photographs.params, photographs.floats(), None)
+        return HeldOut(kept.params, kept.floats(), None)
     from my_utils.demo import HELD_OUT_ID, held_out_faces, photographs
 
     size = regressor_size(synthesizer)

@@ -31,7 +31,7 @@ class TrainingPair(NamedTuple):
     image: Tensor  # [3, R, R] in [-1, 1], the photograph
     condition: Tensor  # [3 or 6, R, R] in [-1, 1], or [236] for the vector condition
     params: Tensor  # [236]
-    index: int  # position in the parameter table
+    position: int  # in the parameter table
 
 
 class FaceDataset(Dataset[TrainingPair]):

@@ -87,7 +87,9 @@ def hairline(theta, shift=0.0):
     return HAIRLINE(np.abs(np.rad2deg(theta))) + shift
 
 
-def _shells(style: HairStyle, scale: float, shift: float, part: float, lumps: np.ndarray):
+def _shells(
+    style: HairStyle, scale: float, shift: float, part: float, lumps: np.ndarray
+) -> np.ndarray:
     """Vertices of the shells, innermost first: [shells, H, 3]."""
     row, theta = np.meshgrid(
         np.linspace(0, 1, ROWS), np.linspace(-np.pi, np.pi, COLUMNS), indexing="ij"
@@ -160,7 +162,7 @@ def draw_hair(random: np.random.Generator) -> Hair:
     )
 
 
-def look_up(hair: Hair, place):
+def look_up(hair: Hair, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Strand noise and the distance from the strand's end at (column, row) in 0..1, [M, 2]."""
     row, column = (place * [NOISE_SHAPE[1] - 1, NOISE_SHAPE[0] - 1]).T[::-1]
     strands = map_coordinates(hair.strands, [row, column], order=1, mode="nearest")

@@ -123,7 +123,15 @@ def _follow_scalp(posed: np.ndarray) -> np.ndarray:
     return np.linalg.lstsq(rest, posed[scalp], rcond=None)[0]
 
 
-def _head_layer(posed, shadow, params, light, hair: Hair, random, size):
+def _head_layer(
+    posed: np.ndarray,  # [V, 3] metres
+    shadow: np.ndarray,  # [V] share of the main light
+    params: FlameParams,
+    light: Light,
+    hair: Hair,
+    random: np.random.Generator,
+    size: int,
+) -> tuple[Layer, np.ndarray]:
     """The head with shadows, gloss, eye colour and the roots of the hair: layer and colour."""
     mesh = head_mesh()
     flame = demo_flame()
@@ -147,14 +155,14 @@ def _head_layer(posed, shadow, params, light, hair: Hair, random, size):
         padding_mode="zeros",
         align_corners=False,
     )[0]
-    albedo = np.clip(albedo.permute(1, 2, 0).numpy(), 4, 252)
-    albedo = _roots(albedo, uv, hair, random)
+    skin = np.clip(albedo.permute(1, 2, 0).numpy(), 4, 252)
+    skin = _roots(skin, uv, hair, random)
 
     directions = unit(normals)
     facing = np.clip(directions @ light.direction, 0, 1)
     shading = shade(light, normals) - (0.65 * light.strength * facing * (1 - lit))[..., None]
     sky = 1.04 - 0.50 * (1 - open_sky)
-    color = albedo * shading * sky[..., None]
+    color = skin * shading * sky[..., None]
     halfway = unit(light.direction + VIEW)
     gloss = np.clip(directions @ halfway, 0, 1)
     skin_gloss = 0.05 * gloss**10 + 0.07 * gloss**40
@@ -163,7 +171,12 @@ def _head_layer(posed, shadow, params, light, hair: Hair, random, size):
     return layer, color
 
 
-def _roots(albedo, uv, hair: Hair, random):
+def _roots(
+    albedo: np.ndarray,  # [S, S, 3]
+    uv: np.ndarray,  # [S, S, 2]
+    hair: Hair,
+    random: np.random.Generator,
+) -> np.ndarray:
     """Colour the scalp below the hair, so that no skin shines through; stubble on bald heads."""
     u, v = (uv[..., 0] + 1) / 2, (1 - uv[..., 1]) / 2
     theta, t = surface_of(u, v)
@@ -173,7 +186,9 @@ def _roots(albedo, uv, hair: Hair, random):
     return albedo + (density * cover)[..., None] * (0.8 * hair.color - albedo)
 
 
-def _put_hair(picture: Picture, hair: Hair, shells, light: Light, camera: Tensor):
+def _put_hair(
+    picture: Picture, hair: Hair, shells: np.ndarray, light: Light, camera: Tensor
+) -> None:
     """Put the shells of the hair onto the picture, inner ones first."""
     faces, place = shell_topology()
     size = len(picture.image)
@@ -200,7 +215,9 @@ def _put_hair(picture: Picture, hair: Hair, shells, light: Light, camera: Tensor
         picture.put(layer, color, alpha, bias=0.03 if number == 0 else 0.0)
 
 
-def _put_clothes(picture: Picture, posed_yaw: float, light: Light, camera: Tensor, random):
+def _put_clothes(
+    picture: Picture, posed_yaw: float, light: Light, camera: Tensor, random: np.random.Generator
+) -> None:
     points, faces, colors = clothes(random)
     turn = 0.4 * posed_yaw
     rotation = np.array(

@@ -89,7 +89,7 @@ def background(random: np.random.Generator, size: int) -> np.ndarray:
     return large[0].permute(1, 2, 0).clamp(0, 255).numpy()
 
 
-def clothes(random: np.random.Generator):
+def clothes(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Shoulders and a collar: vertices [H, 3] around a mean neck, faces, colours [H, 3].
 
     Columns run around the body, rows from the collar down over the shoulders.
@@ -110,10 +110,10 @@ def clothes(random: np.random.Generator):
     neckline = depth * in_front * (1 - row) ** 2
     y = top - neckline - slope - 0.02 * row * np.abs(np.cos(angle)) * spread
     color = random_color(random, (0.05, 0.85), (0.10, 0.95))
-    shade = np.ones((rows, columns))
+    stripes = np.zeros((rows, columns), dtype=bool)
     if random.random() < 0.3:
-        shade = 1 - 0.35 * (np.sin(row * random.uniform(25, 60) + 0 * angle) > 0.2)
-    shade = shade * np.where(row < 0.10, 0.80, 1.0)
+        stripes = np.sin(row * random.uniform(25, 60) + 0 * angle) > 0.2
+    shade = (1 - 0.35 * stripes) * np.where(row < 0.10, 0.80, 1.0)
     colors = shade[..., None] * color
     vertices = np.stack([x + 0 * row, y + 0 * angle, z + 0 * row], -1).reshape(-1, 3)
     return vertices, grid_triangles(rows, columns), colors.reshape(-1, 3)

@@ -51,8 +51,9 @@ MOUTH_RINGS = np.array(
 EAR_RINGS = (1.17, 1.09, 1.01, 0.94, 0.86, 0.76)  # 1 is near the outline of the ear
 
 
-def _ring(center, half_width, above, below, size, pointed):
+def _ring(center, extent, size, pointed):
     """An almond around `center`, anticlockwise from the side of larger x: offsets [size, 2]."""
+    half_width, above, below = extent
     angle = 2 * np.pi * np.arange(size) / size
     height = np.where(np.sin(angle) > 0, above, below) * np.abs(np.sin(angle)) ** pointed
     offsets = np.stack([half_width * np.cos(angle), np.sign(np.sin(angle)) * height], axis=1)
@@ -61,7 +62,7 @@ def _ring(center, half_width, above, below, size, pointed):
 
 def eye_ring(index):
     """Ring `index` around the opening of the subject's left eye, in x and y: [32, 2]."""
-    ring = _ring(EYE_CENTER[:2], *EYE_RINGS[index], EYE_RING_SIZE, 1.25)
+    ring = _ring(EYE_CENTER[:2], EYE_RINGS[index], EYE_RING_SIZE, 1.25)
     across = ring[:, 0] - EYE_CENTER[0]
     ring[:, 1] += 0.06 * across - 0.0012 * smoothstep(-0.006, -0.014, across)
     return ring
@@ -69,7 +70,7 @@ def eye_ring(index):
 
 def mouth_ring(index):
     """Ring `index` around the mouth, in x and y: [40, 2]."""
-    ring = _ring([0.0, 0.0], *MOUTH_RINGS[index], MOUTH_RING_SIZE, 1.0)
+    ring = _ring([0.0, 0.0], MOUTH_RINGS[index], MOUTH_RING_SIZE, 1.0)
     ring[:, 1] += mouth_line(ring[:, 0])
     return ring
 

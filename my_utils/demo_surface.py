@@ -142,7 +142,7 @@ def loft(theta, t):
 
 
 @cache
-def _loft_samples(theta_range):
+def _loft_samples(theta_range: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
     """(theta, t) [M, 2] over one side of the head, and the points [M, 3] of the loft there."""
     theta, t = np.meshgrid(np.linspace(*theta_range, 140), np.linspace(0.15, 0.98, 260))
     places = np.stack([theta.ravel(), t.ravel()], axis=1)

@@ -138,7 +138,7 @@ def _mix(image, color, mask):
     image += np.clip(mask, 0, 1)[..., None] * (np.asarray(color, float) - image)
 
 
-def _paint_eyes(c: Canvas, image):
+def _paint_eyes(c: Canvas, image: np.ndarray) -> np.ndarray:
     """Two discs with pupil, iris and white; returns the mask of the whites."""
     whites = np.zeros_like(c.u)
     for part in (LEFT_EYE, RIGHT_EYE):
@@ -162,7 +162,7 @@ def _paint_eyes(c: Canvas, image):
     return whites
 
 
-def _paint_mouth_inside(c: Canvas, image):
+def _paint_mouth_inside(c: Canvas, image: np.ndarray) -> np.ndarray:
     """The bag behind the lips and the two rows of teeth; returns their mask."""
     u, v, radius = DISCS[MOUTH_BAG]
     reach = np.hypot(c.u - u, c.v - v) / radius
@@ -174,8 +174,6 @@ def _paint_mouth_inside(c: Canvas, image):
         across, up = (c.u - left) / width, (c.v - bottom) / height
         strip = (np.abs(across - 0.5) < 0.53) & (np.abs(up - 0.5) < 0.62)
         from_gum = 1 - up if part == UPPER_TEETH else up
-        if part == LOWER_TEETH:
-            from_gum = up
         gap = np.abs(np.sin(np.pi * 11 * (across - 0.5) + np.pi / 2))
         tooth = np.array([228.0, 219, 202]) * (0.72 + 0.28 * smoothstep(0.0, 0.30, gap))[..., None]
         tooth = tooth * (1 - 0.55 * np.abs(2 * across - 1) ** 2)[..., None]
@@ -186,7 +184,9 @@ def _paint_mouth_inside(c: Canvas, image):
     return bag
 
 
-def _paint_mean(c: Canvas, f: Features, random):
+def _paint_mean(
+    c: Canvas, f: Features, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """The mean albedo, RGB, and how far skin tone changes each texel."""
     image = np.ones((c.size, c.size, 3)) * SKIN_RGB
     for blur, strength in ((12, 2.0), (3, 1.6), (0.9, 1.8)):
@@ -213,7 +213,9 @@ def _paint_mean(c: Canvas, f: Features, random):
     return image, tone * (1 - islands)
 
 
-def _paint_directions(c: Canvas, f: Features, tone, random):
+def _paint_directions(
+    c: Canvas, f: Features, tone: np.ndarray, random: np.random.Generator
+) -> np.ndarray:
     """The 50 directions, RGB, per standard deviation: [256, 256, 3, 50]."""
     skin = tone * c.on_skin
     freckles = smoothstep(1.3, 2.2, c.noise(random, 0.8)) * np.clip(

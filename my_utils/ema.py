@@ -1,7 +1,7 @@
 """The averaged generator: what samples, measures and exports use instead of the trained one."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 def ema_decay(batch: int, half_life_kimg: float) -> float:
@@ -15,5 +15,6 @@ def ema_decay(batch: int, half_life_kimg: float) -> float:
 @torch.no_grad()
 def update_ema(average: nn.Module, model: nn.Module, *, decay: float) -> None:
     """Move the parameters of `average` towards `model`; buffers are not learned and stay."""
-    own, other = list(average.parameters()), list(model.parameters())
+    own: list[Tensor] = list(average.parameters())
+    other: list[Tensor] = list(model.parameters())
     torch._foreach_lerp_(own, other, 1 - decay)

@@ -37,12 +37,13 @@ def collect_statistics(
     batches: Iterable[Tensor],  # features [N, D] of any device
 ) -> FeatureStatistics:
     """Add up the statistics of at least two feature rows, in float64, where the features are."""
-    count, mean, scatter = 0, None, None
-    kept, room = [], KEPT_FEATURES
+    mean: Tensor | None = None
+    scatter: Tensor | None = None
+    count, kept, room = 0, [], KEPT_FEATURES
     for batch in batches:
         rows = batch.double()
         batch_mean = rows.mean(dim=0)
-        if scatter is None:
+        if mean is None or scatter is None:
             mean, scatter = torch.zeros_like(batch_mean), rows.new_zeros(2 * batch_mean.shape)
         # Chan, Golub and LeVeque's update: no large sums whose difference is small.
         centred, step, total = rows - batch_mean, batch_mean - mean, count + len(rows)
@@ -53,6 +54,8 @@ def collect_statistics(
         if room:  # an empty slice would hold on to its batch
             kept.append(batch[:room].float().cpu())
             room -= len(kept[-1])
+    if mean is None or scatter is None:
+        raise ValueError("there are no features")
     covariance = (scatter / (count - 1)).cpu().numpy()
     return FeatureStatistics(count, mean.cpu().numpy(), covariance, torch.cat(kept))
 
@@ -81,14 +84,14 @@ def _factor(covariance: np.ndarray) -> Tensor:
 def compare(
     generated: FeatureStatistics, reference: FeatureStatistics, *, seed: int
 ) -> dict[str, float]:
-    """Every distance by its name; without kept features of the reference only the Fréchet one.
+    """Every distance by its name; without kept features of both only the Fréchet one.
 
     "frechet"; "kernel" and "kernel_std", the squared MMD of a cubic kernel, its mean and standard
     deviation over random subsets (KID; Binkowski et al. 2018); "precision" and "recall"
     (Kynkäänniemi et al. 2019).
     """
     distances = {"frechet": frechet_distance(generated, reference)}
-    if reference.kept is not None:
+    if generated.kept is not None and reference.kept is not None:
         sets = generated.kept.double(), reference.kept.double()
         kernel = kid_features_to_metric(
             *sets, kid_subset_size=min(KID_SUBSET, *map(len, sets)), rng_seed=seed, verbose=False

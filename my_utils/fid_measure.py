@@ -75,7 +75,7 @@ class Measurement:
         Either way each comes once before any comes again.
         """
         scenes, count = self.synthesizer.dataset_params(), self.protocol.count
-        order = InfiniteSampler(len(scenes), seed=self.seed)
+        order: Iterable[int] = InfiniteSampler(len(scenes), seed=self.seed)
         if self.protocol.published:
             order = (row % len(scenes) for row in range(count))
         styles = range(self.seed * count, (self.seed + 1) * count)
@@ -113,7 +113,6 @@ class Measurement:
         """Add each value to a file, one line of JSON with all that explains it."""
         config = self.synthesizer.config
         explanation = {
-            "protocol": self.protocol.name,
             "count": self.protocol.count,
             "reference_count": self.reference.count,
             "resolution": config.resolution,
@@ -129,7 +128,9 @@ class Measurement:
             **more,
         }
         for name, value in values.items():
-            append_measure(path, measure=name, value=value, **explanation)
+            append_measure(
+                path, measure=name, value=value, protocol=self.protocol.name, **explanation
+            )
 
     def _png_images(self, params: FlameParams, styles: Sequence[int]) -> Iterator[Tensor]:
         """The faces as a PNG holds them, in 256 levels: [n, 3, R, R] in [0, 1]."""

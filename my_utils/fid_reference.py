@@ -179,6 +179,7 @@ def _expected(network: FeatureNetwork, size: int) -> Description:
 
 
 def _save(path: Path, statistics: FeatureStatistics, description: Description) -> None:
+    assert statistics.count is not None and statistics.kept is not None  # they are computed here
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez(

@@ -5,6 +5,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import TracebackType
 
 import imageio_ffmpeg
 import numpy as np
@@ -69,7 +70,7 @@ class FilmWriter:
         pixels = np.asarray(frame.convert("RGB") if isinstance(frame, Image.Image) else frame)
         if self._shape is None:
             self._shape = pixels.shape
-            self._write = self._files.enter_context(self._open())
+            self._write = self._files.enter_context(self._open(pixels.shape[1], pixels.shape[0]))
         if pixels.shape != self._shape:
             raise UserError(
                 f"{self.path}: a frame of {pixels.shape[1]} x {pixels.shape[0]} pixels does not "
@@ -77,20 +78,24 @@ class FilmWriter:
             )
         self._write(pixels)
 
-    def __exit__(self, kind, error, trace) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._files.__exit__(kind, error, trace)
         if error is None and self._shape is None:
             raise UserError(f"{self.path} was not written: a film needs at least one frame")
 
     @contextlib.contextmanager
-    def _open(self) -> Iterator[AddFrame]:
+    def _open(self, width: int, height: int) -> Iterator[AddFrame]:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(self.path) as temporary:
             if self.is_gif:
                 encoder = _gif(temporary, self.fps)
             else:
-                size = self._shape[1], self._shape[0]
-                encoder = _mp4(temporary, size, self.fps, self.audio)
+                encoder = _mp4(temporary, (width, height), self.fps, self.audio)
             with encoder as write:
                 yield write
 
@@ -149,8 +154,9 @@ def _h264(path: Path, size: tuple[int, int], fps: float) -> Iterator[AddFrame]:
             _check_ffmpeg(process.returncode, log.read())
 
         def write(pixels: np.ndarray) -> None:
+            assert process.stdin is not None  # it is a pipe
             try:
-                process.stdin.write(np.ascontiguousarray(pixels))
+                process.stdin.write(np.ascontiguousarray(pixels).data)
             except BrokenPipeError:
                 finish()
 

@@ -5,7 +5,7 @@ import math
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Literal
 
 import numpy as np
 
@@ -138,7 +138,7 @@ def _other_texture_space(path: Path, kind: str) -> UserError:
     )
 
 
-def _first_directions(file: BinaryIO, mean_shape: tuple[int, ...]) -> np.ndarray:
+def _first_directions(file: IO[bytes], mean_shape: tuple[int, ...]) -> np.ndarray:
     """The first 50 directions [H, W, 3, 50] of an .npy stream [H, W, 3, K], read to its end.
 
     At the end the archive compares its checksum.
@@ -147,7 +147,7 @@ def _first_directions(file: BinaryIO, mean_shape: tuple[int, ...]) -> np.ndarray
     if shape[:-1] != mean_shape or dtype.kind != "f":
         raise ValueError(f"'tex_dir' is {dtype} {shape} instead of float {mean_shape} + (any,)")
 
-    def read(shape: tuple[int, ...], order: str) -> np.ndarray:
+    def read(shape: tuple[int, ...], order: Literal["C", "F"]) -> np.ndarray:
         data = file.read(math.prod(shape) * dtype.itemsize)
         return np.frombuffer(data, dtype).reshape(shape, order=order)
 

@@ -6,6 +6,7 @@ files in the same way: a picture appears whole or not at all.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +29,8 @@ __all__ = [
     "to_uint8",
 ]
 
-SAVE_OPTIONS = {
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont  # the second where FreeType is missing
+SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     ".png": {"format": "PNG"},
     ".jpg": {"format": "JPEG", "quality": 95, "subsampling": 0},
     ".jpeg": {"format": "JPEG", "quality": 95, "subsampling": 0},
@@ -79,7 +81,7 @@ def save_grid(
     path: Path,
     images: Tensor,  # [N, 3, H, W] in [-1, 1]
     columns: int,
-    **labels,
+    **labels: Any,
 ) -> None:
     """Write a labelled grid; see `image_grid`."""
     save_picture(path, image_grid(images, columns, **labels))
@@ -138,13 +140,13 @@ def image_grid(
 
 
 def _wrap(
-    labels: Sequence[str], font: ImageFont.FreeTypeFont, width: int, align: str = "center"
+    labels: Sequence[str], font: Font, width: int, align: str = "center"
 ) -> list[Image.Image]:
     """Each label as a small picture, broken at spaces to at most `width` pixels where it can be."""
     return [_draw_text(_break_lines(label, font, width), font, align) for label in labels]
 
 
-def _break_lines(label: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+def _break_lines(label: str, font: Font, width: int) -> str:
     lines = []
     for paragraph in label.split("\n"):
         lines.append("")
@@ -157,7 +159,7 @@ def _break_lines(label: str, font: ImageFont.FreeTypeFont, width: int) -> str:
     return "\n".join(lines)
 
 
-def _draw_text(text: str, font: ImageFont.FreeTypeFont, align: str) -> Image.Image:
+def _draw_text(text: str, font: Font, align: str) -> Image.Image:
     bounds = ImageDraw.Draw(Image.new("RGB", (1, 1))).multiline_textbbox((0, 0), text, font)
     picture = Image.new("RGB", (int(bounds[2]) + 1, int(bounds[3]) + 1), "white")
     ImageDraw.Draw(picture).multiline_text((0, 0), text, TEXT_COLOUR, font, align=align)

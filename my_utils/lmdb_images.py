@@ -95,13 +95,13 @@ class LmdbImages:
         return np.sort(np.array(ids, dtype=np.int64))
 
     @contextlib.contextmanager
-    def _listing(self) -> Iterator[lmdb.Transaction]:
+    def _listing(self) -> Iterator["lmdb.Transaction[bytes]"]:
         """Where a damaged LMDB is an error, not one picture less."""
         with self._begin() as transaction, reading(self.path / "data.mdb"):
             yield transaction
 
-    def _begin(self) -> lmdb.Transaction:
-        if self._pid != os.getpid():
+    def _begin(self) -> "lmdb.Transaction[bytes]":
+        if self._environment is None or self._pid != os.getpid():
             self._environment = _open_environment(self.path, self.made_by)
             self._pid = os.getpid()
         return self._environment.begin()
@@ -114,10 +114,10 @@ def _open_environment(path: Path, made_by: str) -> lmdb.Environment:
         raise UserError(f"there is no LMDB in {path}: make it with {made_by}")
     status = file.stat()
     key = (status.st_dev, status.st_ino)
-    pid, environment = _open_environments.get(key, (0, None))
-    if pid == os.getpid():
-        return environment
-    if environment is not None:
+    if key in _open_environments:
+        pid, environment = _open_environments[key]
+        if pid == os.getpid():
+            return environment
         environment.close()  # inherited by a fork; this copy must go before a new one is opened
     try:
         environment = lmdb.open(str(path), readonly=True, lock=False, readahead=False)

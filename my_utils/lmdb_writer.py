@@ -41,6 +41,8 @@ class LmdbWriter:
             another recipe.
     """
 
+    _environment: lmdb.Environment  # of the unfinished LMDB, from entering on
+
     def __init__(
         self,
         path: Path,
@@ -55,7 +57,6 @@ class LmdbWriter:
         self.overwrite = overwrite
         self.records_per_commit = records_per_commit
         self._pending: dict[bytes, bytes] = {}
-        self._environment: lmdb.Environment | None = None
         self._lock = -1
 
     def __enter__(self) -> "LmdbWriter":
@@ -73,7 +74,7 @@ class LmdbWriter:
             raise
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._pending.clear()
         self._environment.close()
         os.close(self._lock)

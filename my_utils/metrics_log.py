@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
@@ -65,7 +66,7 @@ class MetricsLog:
         self._sums, self._counts = {}, {}
         return row
 
-    def picture(self, name: str, image: "numpy.ndarray", nimg: int) -> None:  # noqa: F821
+    def picture(self, name: str, image: np.ndarray, nimg: int) -> None:
         """Show a uint8 [H, W, 3] picture on the board."""
         self._board.add_image(name, image, nimg, dataformats="HWC")
 

@@ -6,7 +6,7 @@ is slower than the workers.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -17,7 +17,7 @@ def ordered_map(
     executor: Executor, function: Callable[[Item], Result], items: Iterable[Item], *, ahead: int
 ) -> Iterator[Result]:
     """function(item) for each item in order, with at most `ahead` results waiting to be used."""
-    waiting = deque()
+    waiting: deque[Future[Result]] = deque()
     for item in items:
         waiting.append(executor.submit(function, item))
         if len(waiting) > ahead:

@@ -30,7 +30,8 @@ def save_published_params(path: Path, params: FlameParams, styles: list[int]) ->
     names = dict(camera="cam", expression="exp", lighting="light_code", texture="texture_code")
     arrays = {names.get(name, name): getattr(params, name).cpu().numpy() for name in FIELDS}
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.save(file, arrays | {"identity_indices": np.asarray(styles, np.int64)})
+        fields = arrays | {"identity_indices": np.asarray(styles, np.int64)}
+        np.save(file, np.array(fields, dtype=object))
 
 
 def load_params(path: Path) -> tuple[FlameParams, list[int]]:

@@ -80,7 +80,8 @@ def resize_and_crop(picture: Image.Image, size: int) -> Image.Image:
     width, height = picture.size
     short = min(width, height)
     if short != size:
-        picture = picture.resize((size * width // short, size * height // short), Image.LANCZOS)
+        scaled = (size * width // short, size * height // short)
+        picture = picture.resize(scaled, Image.Resampling.LANCZOS)
     left, top = round((picture.width - size) / 2), round((picture.height - size) / 2)
     return picture.crop((left, top, left + size, top + size))
 
@@ -167,4 +168,10 @@ def _follow_main_process() -> None:
     """Leave Ctrl-C to the main process, and end when it ends, even if it was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     main_process = multiprocessing.parent_process()
-    threading.Thread(target=lambda: (main_process.join(), os._exit(1)), daemon=True).start()
+    assert main_process is not None  # this is a worker
+
+    def end_with_it() -> None:
+        main_process.join()
+        os._exit(1)
+
+    threading.Thread(target=end_with_it, daemon=True).start()

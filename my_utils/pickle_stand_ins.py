@@ -11,6 +11,8 @@ import io
 import math
 import re
 from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Literal
 
 import numpy as np
 import scipy.sparse
@@ -33,13 +35,16 @@ SAFE_TYPE_CODE = re.compile(r"[<>|=]?([?biufcSUO])(\d*)")
 class StandIn:
     """Remembers the arguments and the state that the pickle gives it; subclasses resolve them."""
 
-    def __new__(cls, *arguments):
+    arguments: tuple[Any, ...]
+    state: Any
+
+    def __new__(cls, *arguments: Any) -> "StandIn":
         self = object.__new__(cls)
         self.arguments = arguments
         self.state = None
         return self
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: Any) -> None:
         self.state = state
 
     def resolve(self) -> object:
@@ -80,12 +85,12 @@ class FromBuffer(StandIn):
 class NumpyScalar(StandIn):
     """One NumPy number."""
 
-    def resolve(self) -> np.generic:
+    def resolve(self) -> object:
         dtype, data = self.arguments
         return array_of(data, dtype, (), "C")[()]
 
 
-def array_of(data: bytes | str | list, dtype: DType, shape: tuple, order: str) -> np.ndarray:
+def array_of(data: Any, dtype: DType, shape: tuple, order: Literal["C", "F"]) -> np.ndarray:
     """An array from the parts a pickle holds; ValueError where they do not agree."""
     if dtype.plain.hasobject:
         array = np.empty(len(data), dtype=object)
@@ -99,6 +104,8 @@ def array_of(data: bytes | str | list, dtype: DType, shape: tuple, order: str) -
 
 class SparseMatrix(StandIn):
     """A SciPy matrix, resolved to a dense array."""
+
+    matrix: type
 
     def resolve(self) -> np.ndarray:
         fields = {name: resolve(value) for name, value in self.state.items()}
@@ -137,7 +144,7 @@ class ChumpyNode(StandIn):
     def resolve(self) -> "ChumpyNode":
         return self
 
-    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         state = self.state if isinstance(self.state, dict) else {}
         if self.name == "Reshape":
             array = np.asarray(resolve(state["a"])).reshape(resolve(state["newshape"]))
@@ -193,23 +200,19 @@ class TorchParameter(StandIn):
         return resolve(self.arguments[0])
 
 
-class EncodedText(StandIn):
+def encoded_text(text: str, encoding: str) -> bytes:
     """Bytes that Python 2 compatible pickles write as latin1 text."""
-
-    def __new__(cls, text: str, encoding: str) -> bytes:
-        return text.encode("latin1")
+    return text.encode("latin1")
 
 
-class Reconstructed(StandIn):
+def reconstructed(kind: type, base: type, state: object) -> StandIn:
     """How the oldest pickle protocols name an instance: its class, a base class and a state."""
-
-    def __new__(cls, kind: type, base: type, state: object) -> StandIn:
-        if not (isinstance(kind, type) and issubclass(kind, StandIn)):
-            raise ValueError(f"an instance of {kind!r} is not array data")
-        return kind()
+    if not (isinstance(kind, type) and issubclass(kind, StandIn)):
+        raise ValueError(f"an instance of {kind!r} is not array data")
+    return kind()
 
 
-def resolve(value: object) -> object:
+def resolve(value: Any) -> Any:
     """Replace the stand-ins anywhere inside plain containers by arrays and numbers."""
     if isinstance(value, StandIn):
         return value.resolve()
@@ -220,11 +223,11 @@ def resolve(value: object) -> object:
     return value
 
 
-def _allowed() -> dict[tuple[str, str], type]:
-    names: dict[tuple[str, str], type] = {
+def _allowed() -> dict[tuple[str, str], Callable]:
+    names: dict[tuple[str, str], Callable] = {
         ("numpy", "dtype"): DType,
         ("numpy", "ndarray"): NdArray,
-        ("_codecs", "encode"): EncodedText,
+        ("_codecs", "encode"): encoded_text,
         ("collections", "OrderedDict"): OrderedDict,
         ("torch._utils", "_rebuild_tensor_v2"): TorchTensor,
         ("torch._utils", "_rebuild_parameter"): TorchParameter,
@@ -245,14 +248,14 @@ def _allowed() -> dict[tuple[str, str], type]:
         names |= {(module, kind.__name__): kind for kind in (*plain, slice, object)}
         names |= {(module, "unicode"): str, (module, "long"): int}
     for module in ("copyreg", "copy_reg"):
-        names[module, "_reconstructor"] = Reconstructed
+        names[module, "_reconstructor"] = reconstructed
     return names
 
 
 ALLOWED = _allowed()
 
 
-def stand_in(module: str, name: str) -> type | None:
+def stand_in(module: str, name: str) -> Callable | None:
     """What a name in a pickle stands for; None where it is not array data."""
     if module == "chumpy" or module.startswith("chumpy."):
         return type(name, (ChumpyNode,), {"name": name})

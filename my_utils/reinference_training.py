@@ -76,7 +76,7 @@ def load_photographs(
     images, vectors = [], []
     for position in tqdm(positions, unit="photo", desc="reading", disable=None):
         pair = dataset[position]
-        if pair.index == position:  # else it is unreadable, and this is its neighbour
+        if pair.position == position:  # else it is unreadable, and this is its neighbour
             images.append(torch.from_numpy(to_uint8(pair.image)).permute(2, 0, 1))
             vectors.append(pair.params)
     if len(images) < min(most, FEWEST):

@@ -142,7 +142,7 @@ class RunConfig:
 
 _FULL = RunConfig()
 # The recipe put right; the published one is kept in runs 3, 7, 8, 24 and 29 for comparison.
-_MENDED = dict(r1_lazy_gain=True, fresh_styles=True, ema_from_generator=True)
+_MENDED: dict[str, typing.Any] = dict(r1_lazy_gain=True, fresh_styles=True, ema_from_generator=True)
 RUNS = {
     0: dataclasses.replace(_FULL, run_id=0, **_MENDED),
     3: dataclasses.replace(_FULL, run_id=3, condition="normal"),
@@ -153,7 +153,7 @@ RUNS = {
 }
 
 # What `--demo` changes in any run: a network and a schedule for two CPU cores.
-DEMO = dict(
+DEMO: dict[str, typing.Any] = dict(
     demo=True,
     resolution=64,
     render_size=64,
@@ -190,7 +190,7 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
             if field.metadata["group"] != group or field.name in ("run_id", "demo"):
                 continue
             text = f"{field.metadata['help']} (run 29: {field.default})"
-            kind = field.type
+            kind = typing.cast(type, field.type)
             keywords: dict = {"type": kind, "metavar": kind.__name__.upper()}
             if kind is bool:
                 keywords = {"action": argparse.BooleanOptionalAction}

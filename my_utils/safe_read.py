@@ -8,9 +8,9 @@ import contextlib
 import gc
 import pickle
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 import scipy.io
@@ -22,13 +22,13 @@ from my_utils.pickle_stand_ins import resolve, stand_in
 class _RestrictedUnpickler(pickle.Unpickler):
     """Knows the names that array data needs, as inert stand-ins, and refuses all others."""
 
-    def __init__(self, file: BinaryIO, path: Path, storages: "_TorchStorages | None" = None):
+    def __init__(self, file: IO[bytes], path: Path, storages: "_TorchStorages | None" = None):
         # latin1 keeps the bytes of Python 2 strings, in which NumPy data of that time is stored.
         super().__init__(file, encoding="latin1")
         self.path = path
         self.storages = storages
 
-    def find_class(self, module: str, name: str) -> type:
+    def find_class(self, module: str, name: str) -> Callable:
         kind = stand_in(module, name)
         if kind is None:
             raise UserError(
@@ -114,7 +114,7 @@ def restricted_load(path: Path) -> object:
         return _unpickle(file, path)
 
 
-def _read_archive(file: BinaryIO, path: Path) -> object:
+def _read_archive(file: IO[bytes], path: Path) -> object:
     with zipfile.ZipFile(file) as archive:
         names = archive.namelist()
         for name in names:
@@ -129,7 +129,7 @@ def _read_archive(file: BinaryIO, path: Path) -> object:
         return arrays
 
 
-def _read_npy(file: BinaryIO, path: Path) -> object:
+def _read_npy(file: IO[bytes], path: Path) -> object:
     _, _, dtype = npy_header(file)
     if dtype.hasobject:
         array = np.asarray(_unpickle(file, path))
@@ -138,7 +138,7 @@ def _read_npy(file: BinaryIO, path: Path) -> object:
     return np.lib.format.read_array(file, allow_pickle=False)
 
 
-def _unpickle(file: BinaryIO, path: Path, storages: _TorchStorages | None = None) -> object:
+def _unpickle(file: IO[bytes], path: Path, storages: _TorchStorages | None = None) -> object:
     # The parameters of 70 000 faces are a million small objects; collecting garbage among them
     # doubles the time.
     was_enabled = gc.isenabled()
@@ -150,7 +150,7 @@ def _unpickle(file: BinaryIO, path: Path, storages: _TorchStorages | None = None
             gc.enable()
 
 
-def npy_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
+def npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
     """Shape, column-major order and type of the NumPy array that follows in the file."""
     version = np.lib.format.read_magic(file)
     if version == (1, 0):

@@ -1,5 +1,6 @@
 """Sequences of faces for films: read from files of other tools, or made for a demonstration."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,8 @@ def demonstration(
     steps: int,
 ) -> FlameParams:
     """Looks to either side, opens the mouth and makes faces, in 14 * steps + 1 rows."""
-    passed = {  # where in the parameter vector: values to pass through, back to 0 in the end
+    # Where in the parameter vector: values to pass through, back to 0 in the end.
+    passed: dict[int, Iterable[float]] = {
         FLAME_SLICES["pose"].start + 1: np.deg2rad((22.5, 0, -22.5, 0)),
         FLAME_SLICES["pose"].start + 3: np.deg2rad((15, 0)),
         FLAME_SLICES["expression"].start: (3, 0, -3, 0),

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
@@ -18,7 +20,7 @@ BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#595959"
 LONGEST_NAME = 40
 HISTOGRAM_COLUMNS = 5
 # Journals refuse the Type 3 fonts of Matplotlib's default.
-STYLE = {
+STYLE: dict[Any, Any] = {
     "pdf.fonttype": 42,
     "font.size": 9,
     "axes.spines.top": False,
@@ -98,7 +100,7 @@ def histogram_figure(rated: RatedStyles) -> Figure:
     return figure
 
 
-def _histogram(panel, style: int, ratings: Ratings) -> None:
+def _histogram(panel: Axes, style: int, ratings: Ratings) -> None:
     levels = np.arange(1, len(ratings.counts) + 1)
     total = sum(ratings.counts)
     panel.bar(levels, np.array(ratings.counts) / total, width=0.9, color=BLUE)

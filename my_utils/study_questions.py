@@ -63,7 +63,9 @@ def pair_questions(pictures: Sequence[Picture]) -> list[PairQuestion]:
 
 def rating_questions(pictures: Sequence[Picture]) -> list[RatingQuestion]:
     """One question per picture of a Likert manifest."""
-    return [RatingQuestion(picture.condition, picture.style, picture.file) for picture in pictures]
+    return [
+        RatingQuestion(picture.condition, _style(picture), picture.file) for picture in pictures
+    ]
 
 
 def pair_checks(
@@ -105,8 +107,13 @@ def rating_checks(
         file = f"attention/{'same' if same else 'other'}_{source.condition:04d}.png"
         with atomic_path(outdir / file) as temporary:
             temporary.write_bytes(encode_png(picture))
-        checks.append(RatingQuestion(source.condition, source.style, file, 5 if same else 1))
+        checks.append(RatingQuestion(source.condition, _style(source), file, 5 if same else 1))
     return checks
+
+
+def _style(picture: Picture) -> int:
+    assert picture.style is not None  # as in every row of a Likert manifest
+    return picture.style
 
 
 def _pixels(path: Path) -> np.ndarray:
@@ -129,7 +136,9 @@ def _different_pairs(
             f"has {len(images)}"
         )
     size = (THUMBNAIL, THUMBNAIL)
-    thumbnails = np.stack([Image.fromarray(image).convert("L").resize(size) for image in images])
+    thumbnails = np.stack(
+        [np.asarray(Image.fromarray(image).convert("L").resize(size)) for image in images]
+    )
     rows = np.random.default_rng(seed).choice(len(images), count, replace=False).tolist()
     differences = [np.abs(thumbnails - thumbnails[row].astype(float)) for row in rows]
     return [

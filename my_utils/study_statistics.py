@@ -51,10 +51,10 @@ def preference(chosen: np.ndarray, participants: np.ndarray) -> Preference:
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
     """Holm's step-down adjustment: below alpha only if significant among all tests together."""
-    p_values = np.asarray(p_values, float)
-    order = np.argsort(p_values)
-    steps = p_values[order] * np.arange(len(order), 0, -1)
-    adjusted = np.empty_like(p_values)
+    p = np.asarray(p_values, float)
+    order = np.argsort(p)
+    steps = p[order] * np.arange(len(order), 0, -1)
+    adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
     return adjusted
 

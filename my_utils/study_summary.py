@@ -66,6 +66,7 @@ def _is_wrong(trial: Trial) -> bool:
     """Whether this is an attention check answered wrongly: a rating may be one step off."""
     if trial.check != "attention":
         return False
+    assert trial.expected is not None  # as of every attention check
     tolerance = 1 if trial.study == "likert" else 0
     return abs(trial.answer - trial.expected) > tolerance
 
@@ -122,7 +123,9 @@ def compare_models(trials: Sequence[Trial], reference: str) -> list[Comparison]:
                 f"participant {trial.participant!r} compared {models[0]!r} with {models[1]!r}: "
                 f"neither is {reference!r}; choose with --reference"
             )
-        groups.setdefault(models[1 - models.index(reference)], []).append(trial)
+        other = models[1 - models.index(reference)]
+        assert other is not None  # as in every answer that counts
+        groups.setdefault(other, []).append(trial)
     ranks = {model: rank for rank, model in enumerate(ABLATIONS)}
     names = sorted(groups, key=lambda model: (ranks.get(model, len(ranks)), model))
     preferences = [_preference(groups[name], reference) for name in names]

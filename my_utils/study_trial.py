@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 from my_utils.errors import UserError
 
@@ -51,10 +52,11 @@ class Trial:
     @property
     def question(self) -> frozenset[str]:
         """What was asked, whatever the sides: the pictures shown."""
-        return frozenset((self.GT, self.OPTION1, self.OPTION2, self.image_url)) - {None}
+        files = (self.GT, self.OPTION1, self.OPTION2, self.image_url)
+        return frozenset(file for file in files if file is not None)
 
     @property
-    def choice(self) -> str | int:
+    def choice(self) -> str | int | None:
         """What was answered, whatever the sides: the chosen picture, or the rating."""
         if self.study == "likert":
             return self.answer
@@ -76,7 +78,7 @@ def check_study(found: object, study: str, where: object) -> None:
         raise UserError(f"{where} is of the {found} study: analyse it with {STUDIES[found]}")
 
 
-def valid_trial(values: Mapping[str, object], study: str, where: str) -> Trial:
+def valid_trial(values: Mapping[str, Any], study: str, where: str) -> Trial:
     """The answer with these values; what is missing or extra counts as None or nothing.
 
     Raises:

@@ -141,11 +141,11 @@ class FaceSynthesizer:
         eyes: Tensor | None = None,  # [N, 6] likewise
     ) -> Faces:
         """Render and generate one batch. The style of a seed is the same in any batch."""
-        if (seeds is None) == (z is None):
-            raise ValueError("give the styles either as seeds or as z")
-        if z is None:
+        if seeds is not None and z is None:
             self._check_styles(seeds)
             z = self.generator.styles(seeds)
+        elif seeds is not None or z is None:
+            raise ValueError("give the styles either as seeds or as z")
         params = params.to(self.device)
         rendering = self.renderer(params, neck=neck, eyes=eyes)
         condition = build_condition(

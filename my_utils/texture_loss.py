@@ -4,10 +4,11 @@ The paper's texture-consistency loss (section 3.3). The generator is shown faces
 the batch, all in one skin, light and style, and what it paints is compared in texture space.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from model.condition import build_condition, shrink
 from model.flame import FlameParams
@@ -29,7 +30,7 @@ class TextureLoss:
 
     def __call__(
         self,
-        generator: nn.Module,
+        generator: Callable[[Tensor, Tensor], Tensor],  # of z and condition
         params: FlameParams,  # N rows
         random: torch.Generator,
     ) -> Tensor:

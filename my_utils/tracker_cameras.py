@@ -4,6 +4,7 @@ Cameras look along +z with x to the image's right and y down, as OpenCV has it; 
 z towards the viewer. The image plane is the largest centred square of the photograph, [-1, 1].
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -54,7 +55,7 @@ def rotation_6d_to_matrix(six: np.ndarray) -> np.ndarray:
     return np.stack([first, second, np.cross(first, second)])
 
 
-def pinhole(intrinsics: np.ndarray, size: tuple[float, float]) -> np.ndarray:
+def pinhole(intrinsics: np.ndarray, size: Sequence[float] | np.ndarray) -> np.ndarray:
     """A matrix K [3, 3] in pixels of a photograph (height, width), in units of the image plane."""
     height, width = size
     half = min(height, width) / 2
@@ -118,7 +119,7 @@ def fit_orthographic_camera(
 ) -> tuple[np.ndarray, float]:
     """The camera [3] nearest to the targets by least squares, and the largest error it leaves."""
     camera = fit_camera_to_eyes(
-        points[None], eye_vertices=range(len(points)), targets=targets.numpy()
+        points[None], eye_vertices=range(len(points)), targets=targets.tolist()
     )
     error = (orthographic_projection(points[None], camera)[0, :, :2] - targets).norm(dim=1).max()
     return camera[0].numpy(), float(error)

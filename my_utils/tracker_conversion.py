@@ -63,7 +63,8 @@ def convert_faces(
     Raises:
         UserError: a face cannot be converted, has no crop, or has the id of another.
     """
-    sources, vectors, notes, errors = [], [], Counter(), []
+    sources, vectors, errors = [], [], []
+    notes: Counter[str] = Counter()
     for face in tqdm(faces, unit="face", disable=None):
         if crops is not None and face.name not in crops:
             raise UserError(f"there is no crop for {face.name}, which is in {face.file}")

@@ -136,7 +136,7 @@ def _rows(values: Mapping, row_fields: Sequence[str]) -> list[Mapping]:
         return [values]
     count = len(leading[0])
     in_rows = {name: a for name, a in arrays.items() if a.ndim > 1 and len(a) == count}
-    return [values | {name: a[row] for name, a in in_rows.items()} for row in range(count)]
+    return [{**values, **{name: a[row] for name, a in in_rows.items()}} for row in range(count)]
 
 
 def _flame_marks(value: object) -> set[str]:
@@ -175,9 +175,9 @@ def face_ids(sources: Sequence[tuple[str, Path]]) -> tuple[list[int], bool]:
         UserError: two faces have the same name or number.
     """
     numbered = all(name.isdecimal() for name, _ in sources)
-    files: dict[int | str, Path] = {}
+    files: dict[str, Path] = {}
     for name, file in sources:
-        key = int(name) if numbered else name
+        key = str(int(name)) if numbered else name
         if key in files:
             raise UserError(
                 f"{files[key]} and {file} both hold face {name}: give a file or folder in which "
@@ -185,7 +185,7 @@ def face_ids(sources: Sequence[tuple[str, Path]]) -> tuple[list[int], bool]:
             )
         files[key] = file
     if numbered:
-        return list(files), True
+        return [int(key) for key in files], True
     ranks = {name: rank for rank, name in enumerate(sorted(files))}
     return [ranks[name] for name in files], False
 

@@ -194,7 +194,7 @@ def read_vhap(fields: Fields) -> TrackedFace:
     if fields.has("transform_matrix"):
         world = np.linalg.inv(fields.array("transform_matrix", shape=(4, 4)))
         (fx, fy, cx, cy, width, height) = (
-            fields.array(name, shape=()) for name in ("fl_x", "fl_y", "cx", "cy", "w", "h")
+            float(fields.array(name, shape=())) for name in ("fl_x", "fl_y", "cx", "cy", "w", "h")
         )
         perspective = head_to_camera(
             (np.eye(3), fields.array("translation", shape=(3,))),
@@ -223,7 +223,8 @@ def read_flame_head_tracker(fields: Fields) -> TrackedFace:
         size = 2 * intrinsics[[1, 0], 2]
     else:
         focal = 1 / np.tan(np.deg2rad(fields.array("fov", shape=())) / 2)
-        intrinsics, size = np.array([[focal, 0, 1], [0, focal, 1], [0, 0, 1]]), (2, 2)
+        intrinsics = np.array([[focal, 0, 1], [0, focal, 1], [0, 0, 1]])
+        size = np.array([2, 2])
     return TrackedFace(
         shape=fields.coefficients("shape", keep=SHAPE_DIM),
         expression=fields.coefficients("exp", keep=EXPRESSION_DIM),

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -75,7 +76,7 @@ def training_figure(
     for panel in panels[len(titles) :]:
         panel.set_axis_off()
     handles = [Line2D([], [], **_style(number)) for number in range(len(runs))]
-    place = {"loc": "outside upper center", "ncols": columns, "frameon": False}
+    place: dict[str, Any] = {"loc": "outside upper center", "ncols": columns, "frameon": False}
     for text in figure.legend(handles, list(runs), **place).get_texts():
         text.set_parse_math(False)  # a file name may hold a dollar sign
     return figure
@@ -88,14 +89,14 @@ def _best(name: str) -> Callable | None:
     return max if name.endswith("_correlation") else min
 
 
-def _style(number: int) -> dict[str, str]:
+def _style(number: int) -> dict[str, Any]:
     return {"color": COLOURS[number % len(COLOURS)], "linestyle": LINES[number % len(LINES)]}
 
 
 def _curve(
     panel: Axes,
     points: list[tuple[float, float]],
-    style: dict[str, str],
+    style: dict[str, Any],
     *,
     best: Callable | None,  # min or max, to ring what it chooses
 ) -> None:
@@ -106,8 +107,7 @@ def _curve(
     if best:
         kimg, value = best(finite, key=lambda point: point[1])
         label = f"best: {value:.4g} at {kimg:g} kimg"
-        ring = {"marker": "o", "markersize": 10, "fillstyle": "none", "linestyle": "none"}
-        panel.plot(kimg, value, color=style["color"], label=label, **ring)
+        panel.plot(kimg, value, "o", color=style["color"], ms=10, fillstyle="none", label=label)
 
 
 def save_training_figure(path: Path, figure: Figure) -> None:

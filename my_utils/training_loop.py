@@ -5,6 +5,7 @@ A step, in `training_step`, sees one batch of photographs with the renderings of
 
 import time
 from collections.abc import Iterator
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -34,6 +35,8 @@ from my_utils.training_step import Batch, TrainingStep
 
 GRID_FACES = 8
 
+Network = TypeVar("Network", bound=nn.Module)
+
 
 def training_loop(
     config: RunConfig,
@@ -55,9 +58,9 @@ def training_loop(
 
     # Networks, optimizers, and what the losses and pictures need.
     with seeded(config.seed):
-        generator = build_generator(config).to(device, memory_format=torch.channels_last)
-        discriminator = build_discriminator(config).to(device, memory_format=torch.channels_last)
-        generator_ema = build_generator(config).to(device, memory_format=torch.channels_last)
+        generator = network_to_device(build_generator(config), device)
+        discriminator = network_to_device(build_discriminator(config), device)
+        generator_ema = network_to_device(build_generator(config), device)
     if config.ema_from_generator:
         generator_ema.load_state_dict(generator.state_dict())
     generator_ema.eval().requires_grad_(False)
@@ -81,20 +84,22 @@ def training_loop(
 
     # Restore.
     nimg = 0
-    parts = {
+    networks: dict[str, nn.Module] = {
         "generator": generator,
         "discriminator": discriminator,
         "generator_ema": generator_ema,
+    }
+    optimizers = {
         "optimizer_g": training_step.optimizer_g,
         "optimizer_d": training_step.optimizer_d,
     }
     if state is not None:
         nimg = state["nimg"]
-        for name in ("generator", "discriminator", "generator_ema"):
-            load_weights(parts[name], state[name], "the training state")
+        for name, part in networks.items():
+            load_weights(part, state[name], "the training state")
         check_styles(generator, len(dataset))
-        for name in ("optimizer_g", "optimizer_d"):
-            parts[name].load_state_dict(state[name])
+        for name, optimizer in optimizers.items():
+            optimizer.load_state_dict(state[name])
 
     store = CheckpointStore(run.checkpoints)
     log = MetricsLog(run.checkpoints, nimg=nimg) if processes.is_first else None
@@ -123,7 +128,7 @@ def training_loop(
         if config.fresh_styles:
             z = torch.randn((batch, config.z_dim), generator=random).to(device)
         else:
-            z = generator.styles(sample.index)
+            z = generator.styles(torch.as_tensor(sample.position))
         image, condition = to_device(sample.image, device), to_device(sample.condition, device)
         losses = training_step(Batch(image, condition, sample.params.to(device), z), nimg, random)
 
@@ -136,12 +141,13 @@ def training_loop(
         stopping = processes.any(stop.signal is not None)
         finished = nimg >= total or stopping
         ticking = passed(config.tick_kimg, nimg, config.batch) or finished
-        measuring = measures is not None and (
-            passed(config.measure_kimg, nimg, config.batch) or nimg >= total
-        )
         seconds = time.perf_counter() - tick_start
-        scores = measures() if measuring else {}
-        if log is not None and (ticking or measuring):
+        scores = {}
+        if measures is not None and (
+            passed(config.measure_kimg, nimg, config.batch) or nimg >= total
+        ):
+            scores = measures()
+        if log is not None and (ticking or scores):
             best = [name for name in RANKED if name in scores and log.is_lowest(name, scores[name])]
             row = log.tick(nimg, sec_per_kimg=seconds / (nimg - tick_nimg) * 1000, **scores)
             tick_start, tick_nimg = time.perf_counter(), nimg
@@ -154,7 +160,7 @@ def training_loop(
             save_picture(run.samples / f"samples-{kimg_name(nimg)}.png", picture)
             log.picture("samples", np.asarray(picture), nimg)
         if log is not None and (passed(config.checkpoint_kimg, nimg, config.batch) or finished):
-            now = {name: part.state_dict() for name, part in parts.items()}
+            now: dict = {name: part.state_dict() for name, part in (networks | optimizers).items()}
             now |= {"nimg": nimg, "config": config.to_dict()}
             store.save(now, nimg=nimg, keep=config.keep_checkpoints)
             path = run.checkpoints / f"generator-{kimg_name(nimg)}.safetensors"
@@ -192,6 +198,12 @@ def to_device(images: Tensor, device: torch.device) -> Tensor:
     """Move a batch; images in channels_last, which small networks and GPUs compute faster."""
     layout = torch.channels_last if images.ndim == 4 else torch.preserve_format
     return images.to(device, memory_format=layout)
+
+
+def network_to_device(network: Network, device: torch.device) -> Network:
+    """Move a network, its weights in the layout of `to_device`'s images."""
+    # torch declares this overload for a single tensor only.
+    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def set_parameter_statistics(network: nn.Module, mean: Tensor, std: Tensor) -> None:

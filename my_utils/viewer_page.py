@@ -6,7 +6,7 @@ and it installs ten small packages where gradio needs forty and exchanges Pillow
 
 import contextlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -47,7 +47,7 @@ class LocalServer(viser.ViserServer):
     @property
     def url(self) -> str:
         """Where the page is; a server for every address is reached at this machine's own."""
-        host = "localhost" if self.get_host() == "0.0.0.0" else self.get_host()
+        host = "localhost" if self.get_host() == "0.0.0.0" else self.get_host()  # noqa: S104
         return f"http://{host}:{self.get_port()}"
 
 
@@ -68,7 +68,8 @@ class Page:
         self, client: viser.ClientHandle, session: Session, loop: PageLoop, *, films: Path
     ) -> None:
         self._client, self._gui, self._session, self._loop = client, client.gui, session, loop
-        self._films, self._film, self._recording = films, None, contextlib.ExitStack()
+        self._films, self._recording = films, contextlib.ExitStack()
+        self._film: FilmWriter | None = None
         self._drawn: ViewerState | None = None
         self._drawing: Drawing | None = None
         self._is_phone = client.camera.aspect < 1  # upright: no room for a panel at the left
@@ -137,6 +138,7 @@ class Page:
     def _start_or_stop_film(self) -> None:
         if self._film is None:
             self.draw()
+            assert self._drawing is not None  # it is drawn now
             name = f"film-{datetime.now():%Y-%m-%d-%H-%M-%S}-{self._client.client_id}.mp4"
             writer = FilmWriter(self._films / name, fps=FILM_FPS)
             self._film = self._recording.enter_context(writer)
@@ -245,7 +247,7 @@ class Page:
         self._add_shortcut(label, key, action)
         return button
 
-    def _add_button_group(self, label: str, actions: dict[str, tuple[str, Action]]) -> None:
+    def _add_button_group(self, label: str, actions: Mapping[str, tuple[str, Action]]) -> None:
         captions = {f"{name} ({key})": action for name, (key, action) in actions.items()}
         group = self._gui.add_button_group(label, tuple(captions))
         self._when(group.on_click, lambda event: self._and_show(captions[event.target.value]))

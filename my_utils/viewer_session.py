@@ -63,7 +63,7 @@ class Session:
         face, values = self.state.pose(self._flame), self.state.values
         faces = self._synthesizer(
             face.params,
-            [values["Style seed"]],
+            [int(values["Style seed"])],
             truncation_psi=values["Truncation"],
             neck=face.neck,
             eyes=face.eyes,
@@ -110,7 +110,7 @@ class Session:
         params = self.state.at_rest().pose(self._flame).params
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "params.npz"
-            save_params(path, params, [self.state.values["Style seed"]])
+            save_params(path, params, [int(self.state.values["Style seed"])])
             return path.read_bytes()
 
     def picture_file(self) -> bytes:

@@ -18,7 +18,7 @@ OPERATORS = {
 
 def _declare_missing_operators() -> None:
     package = importlib.util.find_spec("torchvision")
-    for folder in package.submodule_search_locations if package else ():
+    for folder in (package and package.submodule_search_locations) or ():
         for library in Path(folder).glob("_C.*"):
             try:
                 torch.ops.load_library(library)

@@ -18,19 +18,20 @@ def read_obj(path: Path, text: str) -> tuple[UvLayout, np.ndarray]:
         UserError: a line cannot be read, a face is not a triangle with texture coordinates, or
             these are not in [0, 1].
     """
-    coordinates, corners = [], []
+    coordinates: list[tuple[float, float]] = []
+    faces: list[list[list[int]]] = []  # three corners of two numbers each, if all is well
     for number, line in enumerate(text.splitlines(), start=1):
         keyword, *words = line.split() or [""]
         try:
             if keyword == "vt":
                 coordinates.append((float(words[0]), float(words[1])))
             elif keyword == "f":
-                corners.append([[int(n) for n in word.split("/")[:2]] for word in words])
+                faces.append([[int(n) for n in word.split("/")[:2]] for word in words])
         except (ValueError, IndexError):
             raise UserError(f"{path}, line {number}, is not readable as OBJ: {line[:60]}") from None
-    if {len(face) for face in corners} != {3} or {len(c) for f in corners for c in f} != {2}:
-        corners = []
-    corners = np.array(corners, dtype=np.int64).reshape(-1, 3, 2) - 1
+    if {len(face) for face in faces} != {3} or {len(c) for f in faces for c in f} != {2}:
+        faces = []
+    corners = np.array(faces, dtype=np.int64).reshape(-1, 3, 2) - 1
     if len(corners) == 0 or corners.min() < 0 or corners[..., 1].max() >= len(coordinates):
         raise UserError(
             f"{path} is not a triangle mesh with texture coordinates (faces written v/vt): "

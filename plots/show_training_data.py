@@ -91,7 +91,7 @@ def write_figure(path: Path, dataset, positions: list[int]) -> None:
         torch.cat([photographs, renders, normal_maps, over]),
         len(pairs),
         row_labels=("photograph", "rendering", "normal map", "overlay"),
-        column_labels=[f"{dataset.ids[pair.index]:05d}" for pair in pairs],
+        column_labels=[f"{dataset.ids[pair.position]:05d}" for pair in pairs],
     )
 
 

@@ -86,7 +86,7 @@ def test_an_item_holds_photograph_condition_parameters_and_position(original):
     dataset = FaceDataset(Resources(original.root), CONFIG)
     assert len(dataset) == COUNT
     pair = dataset[7]
-    assert pair.index == 7
+    assert pair.position == 7
     level = (40 + IDS[7]) / 255 * 2 - 1
     assert torch.allclose(pair.image, torch.full((3, 16, 16), level), atol=3 / 255)
     both = np.concatenate([picture(IDS[7], 32, 0), picture(IDS[7], 32, 1)], axis=2)
@@ -145,15 +145,15 @@ def test_an_unusable_record_is_replaced_by_the_whole_next_face(paths, record):
         warnings.simplefilter("error")  # not a second time
         again, expected = dataset[4], dataset[5]
     for pair in (found, again):
-        assert pair.index == 5
+        assert pair.position == 5
         assert all(torch.equal(a, b) for a, b in zip(pair[:3], expected[:3], strict=True))
 
 
 def test_an_unusable_rendering_counts_only_where_it_is_used(paths):
     change(paths.renderings, {image_key(32, IDS[4], NORMAL_MAP): None})
-    assert FaceDataset(Resources(paths.root), config(condition="render"))[4].index == 4
+    assert FaceDataset(Resources(paths.root), config(condition="render"))[4].position == 4
     with pytest.warns(UserWarning, match="norm_map_32-00012"):
-        assert FaceDataset(Resources(paths.root), CONFIG)[4].index == 5
+        assert FaceDataset(Resources(paths.root), CONFIG)[4].position == 5
 
 
 def test_listed_bad_images_are_replaced_silently_and_not_counted(paths):
@@ -162,14 +162,14 @@ def test_listed_bad_images_are_replaced_silently_and_not_counted(paths):
     dataset = FaceDataset(Resources(paths.root), CONFIG)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert [dataset[p].index for p in (3, 4, 5, 29, 39)] == [3, 30, 30, 30, 0]
+        assert [dataset[p].position for p in (3, 4, 5, 29, 39)] == [3, 30, 30, 30, 0]
 
 
 def test_ten_unusable_records_in_a_row_stop(paths):
     break_photographs(paths, range(4, 14))
     dataset = FaceDataset(Resources(paths.root), CONFIG)
     with pytest.warns(UserWarning):
-        assert dataset[5].index == 14
+        assert dataset[5].position == 14
     message = "10 of 40 faces.*prepare_ffhq_multiscale_dataset.py"
     with pytest.warns(UserWarning), pytest.raises(UserError, match=message):
         dataset[4]
@@ -271,9 +271,9 @@ def test_workers_read_the_same_as_one_process(original, method):
         dataset, batch_size=4, sampler=sampler, num_workers=workers, multiprocessing_context=method
     )
     pairs = list(loader)
-    assert torch.cat([pair.index for pair in pairs]).tolist() == sampler
+    assert torch.cat([pair.position for pair in pairs]).tolist() == sampler
     for pair in pairs:
-        for n, position in enumerate(pair.index.tolist()):
+        for n, position in enumerate(pair.position.tolist()):
             assert torch.equal(pair.image[n], dataset[position].image)
             assert torch.equal(pair.condition[n], dataset[position].condition)
     assert torch.equal(dataset[0].image, first.image)  # and still can read

@@ -1,4 +1,4 @@
-"""The structure itself: imports go downwards, and nothing unsafe is called."""
+"""The structure itself: imports go downwards, and nothing unsafe is asked for."""
 
 import ast
 import re
@@ -48,14 +48,12 @@ def test_imports_go_downwards(path):
         assert not {"model.renderer", "model.rasterizer", "model.flame"} & modules
 
 
-FORBIDDEN = re.compile(
-    r"pickle\.loads?\(|allow_pickle=True|weights_only=False|(?<![.\w])(eval|exec)\("
-    r"|\.cuda\(|breakpoint\(|import pdb|np\.random\.seed|/home/"
-)
+# What the linter has no rule for; it finds unpickling, eval, exec, shells and global random state.
+FORBIDDEN = re.compile(r"allow_pickle=True|weights_only=False|\.cuda\(|/home/")
 
 
 @pytest.mark.parametrize("path", list(sources()), ids=lambda path: str(path.relative_to(ROOT)))
-def test_nothing_unsafe_is_called(path):
+def test_nothing_unsafe_is_asked_for(path):
     found = [line for line in path.read_text().splitlines() if FORBIDDEN.search(line)]
     assert not found
 

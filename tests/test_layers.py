@@ -135,7 +135,7 @@ def test_styled_conv_equals_the_plain_one(upsample, condition_channels):
 
 @pytest.mark.parametrize("batch", [1, 3])
 def test_to_rgb_adds_to_the_upsampled_image(batch):
-    layer = ToRGB(4, w_dim=5, upsample=True).double()
+    layer = ToRGB(4, w_dim=5).double()
     torch.nn.init.normal_(layer.bias)
     x, w = random_tensor(0, batch, 4, 8, 8), random_tensor(1, batch, 5)
     image = random_tensor(2, batch, 3, 4, 4)
@@ -145,7 +145,7 @@ def test_to_rgb_adds_to_the_upsampled_image(batch):
 
 def test_layers_stay_in_bfloat16_under_autocast():
     layer = StyledConv(8, 8, w_dim=5, condition_channels=3, upsample=True)
-    colours = ToRGB(8, w_dim=5, upsample=False)
+    colours = ToRGB(8, w_dim=5)
     x, w, condition = torch.randn(2, 8, 8, 8), torch.randn(2, 5), torch.randn(2, 3, 16, 16)
     expected = layer(x, w, condition)
     with torch.autocast("cpu", torch.bfloat16):

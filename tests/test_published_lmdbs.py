@@ -74,7 +74,7 @@ def test_published_lmdbs_are_read_as_they_are(published):
     assert len(dataset) == 3
     for position, face_id in enumerate(WITH_PARAMETERS):
         pair = dataset[position]
-        assert pair.index == position
+        assert pair.position == position
         expected = np.concatenate([colour(face_id, salt) for salt in (0, 1, 2)]) / 127.5 - 1
         found = torch.cat([pair.image, pair.condition])
         assert found.shape == (9, 256, 256)

@@ -20,7 +20,7 @@ from my_utils.released_checkpoint import (
     released_training_state,
 )
 from my_utils.run_config import RUNS, run_config
-from my_utils.training_loop import lazy_adam
+from my_utils.training_step import lazy_adam
 
 STYLES = 7
 SMALL = dataclasses.replace(

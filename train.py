@@ -45,9 +45,9 @@ def main() -> int:
     from my_utils.assets import Resources
     from my_utils.dataset import FaceDataset
     from my_utils.parallel import start_processes
+    from my_utils.recovery import train
     from my_utils.run_dir import RunDir
     from my_utils.runtime import StopRequest
-    from my_utils.training_loop import training_loop
 
     resources = Resources(resource_folder(args))
     resources.require(
@@ -74,7 +74,7 @@ def main() -> int:
         if processes.is_first:
             print(f"continuing after {state['nimg']} images" if state else "starting a new run")
             run.write_provenance(config.to_dict())
-        training_loop(config, resources, dataset, run, state, processes=processes, stop=stop)
+        train(config, resources, dataset, run, state, processes=processes, stop=stop)
     processes.close()
     if stop.signal is not None:
         print(f"stopped by {signal.Signals(stop.signal).name}; repeat the command to continue")

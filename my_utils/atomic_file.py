@@ -10,19 +10,38 @@ from pathlib import Path
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; move it to `path` once the block has succeeded.
 
-    The bytes are on the disk before the name is, and after a failure neither file exists.
+    The bytes are on the disk before the name is, and after a failure neither file exists. What a
+    killed process leaves behind is removed by `remove_partial_files`.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with writing(path):
+        try:
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Give an OSError its file: one of a full disk names none."""
     try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+def remove_partial_files(folder: Path) -> None:
+    """Remove what killed processes left of unfinished files: for the only writer of a folder."""
+    for path in folder.glob(".*.partial"):
+        path.unlink()

@@ -8,7 +8,7 @@ import hashlib
 import json
 import struct
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,9 @@ from my_utils.networks import build_generator, load_weights
 from my_utils.released_checkpoint import released_generator
 from my_utils.run_config import RunConfig
 
+NETWORKS = ("generator", "discriminator", "generator_ema")
+OPTIMIZERS = ("optimizer_g", "optimizer_d")
+
 
 class CheckpointStore:
     """The training states of one run: `training-state-<kimg>.pt` with its `.sha256` beside it."""
@@ -38,8 +41,16 @@ class CheckpointStore:
         return sorted(self.folder.glob("training-state-*.pt"))
 
     def save(self, state: dict, *, nimg: int, keep: int) -> Path:
-        """Write a state atomically, then remove all but the `keep` newest."""
+        """Write a state atomically, then remove all but the `keep` newest that are intact.
+
+        Raises:
+            UserError: a weight is not finite, or the disk did not take the state; older states
+                are as they were.
+        """
         path = self.folder / f"training-state-{kimg_name(nimg)}.pt"
+        tensors = list(_tensors_in(state))
+        if not all(torch.isfinite(tensor).all() for tensor in tensors):
+            raise UserError(f"{path.name} was not saved, as it has numbers that are not finite")
         try:
             with atomic_path(path) as temporary:
                 torch.save(state, temporary)
@@ -47,11 +58,22 @@ class CheckpointStore:
                 with atomic_path(_digest_path(path)) as digest_file:
                     digest_file.write_text(f"{digest}  {path.name}\n")
         except (OSError, RuntimeError) as error:  # a full disk is a RuntimeError inside torch.save
-            raise UserError(f"cannot save {path}: {error}; older checkpoints are intact") from error
-        for old in self.paths()[:-keep]:
-            old.unlink()
-            _digest_path(old).unlink(missing_ok=True)
+            megabytes = sum(tensor.nbytes for tensor in tensors) / 1e6
+            raise UserError(
+                f"cannot save {path} of {megabytes:,.1f} MB: {error}; older checkpoints are "
+                "intact, so repeat the command once there is room"
+            ) from error
+        self._prune(keep)
         return path
+
+    def _prune(self, keep: int) -> None:
+        intact = 0
+        for path in reversed(self.paths()):
+            if intact >= keep:
+                remove(path)
+                remove(_digest_path(path))
+            elif _is_intact(path):
+                intact += 1
 
     def load_newest(self) -> dict | None:
         """The newest state that is intact, or None for a new run.
@@ -78,16 +100,42 @@ def load_training_state(path: Path) -> dict:
     path = Path(path)
     if not path.is_file():
         raise UserError(f"checkpoint {path} does not exist")
-    try:
-        expected = _digest_path(path).read_text().split()[0]
-    except (OSError, IndexError) as error:
-        raise UserError(f"checkpoint {path} lacks its digest {_digest_path(path).name}") from error
-    if file_sha256(path) != expected:
+    if not _digest_path(path).is_file():
+        raise UserError(f"checkpoint {path} lacks its digest {_digest_path(path).name}")
+    if not _is_intact(path):
         raise UserError(f"checkpoint {path} is damaged: its sha256 is not the recorded one")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if not {*NETWORKS, *OPTIMIZERS, "nimg", "config"} <= state.keys():
+            raise ValueError("parts are missing")
     except Exception as error:  # torch raises four unrelated types for files it cannot read
         raise UserError(f"checkpoint {path} is not a training state of this project") from error
+    return state
+
+
+def _is_intact(path: Path) -> bool:
+    """Whether a training state is what its digest says; False where that cannot be told."""
+    try:
+        return _digest_path(path).read_text().split()[:1] == [file_sha256(path)]
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _tensors_in(value: object) -> Iterator[Tensor]:
+    """Every tensor anywhere inside plain containers."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _tensors_in(item)
+
+
+def remove(path: Path) -> None:
+    """Delete a file that is not needed any more; where that fails it stays, with a warning."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        warnings.warn(f"{path} could not be removed ({error.strerror})", stacklevel=2)
 
 
 def save_generator(
@@ -127,8 +175,8 @@ def prune_generators(folder: Path, *, keep: int, every_kimg: float) -> None:
     stretches = [int(float(path.stem.removeprefix("generator-")) // every_kimg) for path in paths]
     for path, stretch, before in zip(paths[:-keep], stretches, [0, *stretches], strict=False):
         if stretch == before:
-            path.unlink()
-            path.with_suffix(".md").unlink(missing_ok=True)
+            remove(path)
+            remove(path.with_suffix(".md"))
 
 
 @dataclass(frozen=True)

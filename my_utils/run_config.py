@@ -13,7 +13,15 @@ from constants import CONDITION_KINDS
 from my_utils.errors import UserError
 
 GROUPS = ("architecture", "training", "runtime")
-MAY_BE_ZERO = ("r1_gamma", "texture_weight", "measure_kimg", "batch_gpu", "seed", "workers")
+MAY_BE_ZERO = (
+    "r1_gamma",
+    "texture_weight",
+    "measure_kimg",
+    "batch_gpu",
+    "recoveries",
+    "seed",
+    "workers",
+)
 
 
 def option(default: object, group: str, text: str) -> typing.Any:
@@ -79,6 +87,9 @@ class RunConfig:
     )
     batch_gpu: int = option(
         0, "runtime", "images that a process handles at once, to save memory; 0: its whole share"
+    )
+    recoveries: int = option(
+        0, "runtime", "go back to the newest checkpoint so many times if the losses explode"
     )
     workers: int = option(2, "runtime", "data-loading processes; 0 loads in the training process")
 

@@ -12,6 +12,7 @@ import numpy
 import torch
 
 from constants import REPOSITORY
+from my_utils.atomic_file import atomic_path, remove_partial_files
 from my_utils.errors import UserError
 
 
@@ -32,8 +33,9 @@ class RunDir:
         except OSError as error:
             raise UserError(f"cannot write into {self.checkpoints}: {error.strerror}") from error
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            # Not flock: workers that outlive a killed process would hold on to its lock.
+            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):  # POSIX leaves the choice to the system
             self._lock.seek(0)
             owner = self._lock.read().strip() or "another process"
             self._lock.close()
@@ -44,6 +46,8 @@ class RunDir:
         self._lock.truncate(0)
         self._lock.write(f"process {os.getpid()} on {platform.node()}")
         self._lock.flush()
+        for folder in (self.checkpoints, self.samples):
+            remove_partial_files(folder)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -61,10 +65,8 @@ class RunDir:
             "torch": torch.__version__,
             "numpy": numpy.__version__,
         }
-        path = self.checkpoints / "run.json"
-        temporary = path.with_suffix(".json.tmp")
-        temporary.write_text(json.dumps(record, indent=2) + "\n")
-        os.replace(temporary, path)
+        with atomic_path(self.checkpoints / "run.json") as temporary:
+            temporary.write_text(json.dumps(record, indent=2) + "\n")
 
 
 def _git(*command: str) -> str | None:

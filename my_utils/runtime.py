@@ -31,12 +31,12 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
-def step_generator(seed: int, rank: int, nimg: int) -> torch.Generator:
-    """The random stream of one training step, a function of (seed, rank, images seen) alone.
+def step_generator(*numbers: int) -> torch.Generator:
+    """The random stream of one training step, a function of (seed, rank, images seen, ...) alone.
 
     Nothing random needs saving for an exact resume, because every step starts its own stream.
     """
-    entropy = np.random.SeedSequence([seed, rank, nimg]).generate_state(1, np.uint64)[0]
+    entropy = np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(entropy >> np.uint64(1)))
 
 
@@ -64,3 +64,9 @@ class StopRequest:
     def __exit__(self, *exception: object) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
+
+
+def leave_stopping_to_main_process(worker: int = 0) -> None:
+    """Ignore the signals that reach a whole process group: the main process ends its workers."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

@@ -9,31 +9,41 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from model.condition import ParameterNormalization, shrink
-from model.flame import FlameParams
+from model.condition import ParameterNormalization
 from model.generator import Generator
 from my_utils.assets import Resources
-from my_utils.checkpoint import CheckpointStore, kimg_name, prune_generators, save_generator
+from my_utils.checkpoint import (
+    NETWORKS,
+    OPTIMIZERS,
+    CheckpointStore,
+    kimg_name,
+    prune_generators,
+    save_generator,
+)
 from my_utils.dataset import FaceDataset, InfiniteSampler, TrainingPair
+from my_utils.divergence import DivergenceError, LossWatch, write_report
 from my_utils.errors import UserError
-from my_utils.image_io import image_grid, save_picture
+from my_utils.image_io import save_picture
 from my_utils.metrics_log import MetricsLog
 from my_utils.networks import build_discriminator, build_generator, load_weights
 from my_utils.parallel import Processes
 from my_utils.run_config import RunConfig
 from my_utils.run_dir import RunDir
-from my_utils.runtime import StopRequest, seeded, step_generator
+from my_utils.runtime import (
+    StopRequest,
+    leave_stopping_to_main_process,
+    seeded,
+    step_generator,
+)
+from my_utils.sample_grid import sample_grid
 from my_utils.synthesis import FaceSynthesizer
 from my_utils.texture_loss import TextureLoss
 from my_utils.training_measures import RANKED, TrainingMeasures
 from my_utils.training_step import Batch, TrainingStep
-
-GRID_FACES = 8
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -47,11 +57,13 @@ def training_loop(
     *,
     processes: Processes,
     stop: StopRequest,
+    recoveries: int = 0,  # how often the run went back to a checkpoint: each time other numbers
 ) -> None:
     """Train until `config.total_kimg` images were seen or a stop is requested.
 
     Raises:
-        UserError: A loss or gradient is not finite; nothing was updated by that step.
+        DivergenceError: a loss or gradient is not finite, and was not used for an update; or
+            a loss jumped, where `config.recoveries` asks to look for that.
     """
     device = processes.device
     batch = processes.share_of(config.batch)
@@ -84,15 +96,9 @@ def training_loop(
 
     # Restore.
     nimg = 0
-    networks: dict[str, nn.Module] = {
-        "generator": generator,
-        "discriminator": discriminator,
-        "generator_ema": generator_ema,
-    }
-    optimizers = {
-        "optimizer_g": training_step.optimizer_g,
-        "optimizer_d": training_step.optimizer_d,
-    }
+    networks = dict(zip(NETWORKS, (generator, discriminator, generator_ema), strict=True))
+    adams = (training_step.optimizer_g, training_step.optimizer_d)
+    optimizers = dict(zip(OPTIMIZERS, adams, strict=True))
     if state is not None:
         nimg = state["nimg"]
         for name, part in networks.items():
@@ -100,12 +106,14 @@ def training_loop(
         check_styles(generator, len(dataset))
         for name, optimizer in optimizers.items():
             optimizer.load_state_dict(state[name])
+    so_far = {"log": None, "usual_losses": {}} | (state or {})
 
     store = CheckpointStore(run.checkpoints)
-    log = MetricsLog(run.checkpoints, nimg=nimg) if processes.is_first else None
+    log = MetricsLog(run.checkpoints, so_far["log"]) if processes.is_first else None
+    watch = LossWatch(so_far["usual_losses"])
     sampler = InfiniteSampler(
         len(dataset),
-        seed=config.seed,
+        seed=config.seed + recoveries,
         start=nimg,
         rank=processes.rank,
         world_size=processes.world_size,
@@ -115,6 +123,7 @@ def training_loop(
         batch_size=batch,
         sampler=sampler,
         num_workers=config.workers,
+        worker_init_fn=leave_stopping_to_main_process,
         pin_memory=device.type == "cuda",
     )
     total = round(config.total_kimg * 1000)
@@ -124,13 +133,23 @@ def training_loop(
     tick_start, tick_nimg = time.perf_counter(), nimg
 
     for sample in batches_of(loader):
-        random = step_generator(config.seed, processes.rank, nimg)
+        random = step_generator(config.seed, processes.rank, nimg, recoveries)
         if config.fresh_styles:
             z = torch.randn((batch, config.z_dim), generator=random).to(device)
         else:
             z = generator.styles(torch.as_tensor(sample.position))
         image, condition = to_device(sample.image, device), to_device(sample.condition, device)
-        losses = training_step(Batch(image, condition, sample.params.to(device), z), nimg, random)
+        faces = Batch(image, condition, sample.params.to(device), z)
+        try:
+            losses = training_step(faces, nimg, random)
+            if config.recoveries:
+                watch.check(losses, processes, nimg)
+        except DivergenceError as error:
+            name = f"diverged-{kimg_name(nimg)}-process{processes.rank}.json"
+            positions = torch.as_tensor(sample.position)
+            ids = dataset.ids[positions.numpy()].tolist()
+            write_report(run.checkpoints / name, error, nimg=nimg, face_ids=ids)
+            raise
 
         # Once in a while: numbers, pictures, checkpoints.
         nimg += config.batch
@@ -139,17 +158,15 @@ def training_loop(
             for name, value in losses.items():
                 log.report(f"loss/{name}", value)
         stopping = processes.any(stop.signal is not None)
-        finished = nimg >= total or stopping
-        ticking = passed(config.tick_kimg, nimg, config.batch) or finished
+        finished = nimg >= total
+        ticking = passed(config.tick_kimg, nimg, config.batch)
+        measuring = measures is not None and passed(config.measure_kimg, nimg, config.batch)
         seconds = time.perf_counter() - tick_start
-        scores = {}
-        if measures is not None and (
-            passed(config.measure_kimg, nimg, config.batch) or nimg >= total
-        ):
-            scores = measures()
-        if log is not None and (ticking or scores):
+        scores = measures() if measures is not None and (measuring or finished) else {}
+        if log is not None and (ticking or measuring or finished):
             best = [name for name in RANKED if name in scores and log.is_lowest(name, scores[name])]
-            row = log.tick(nimg, sec_per_kimg=seconds / (nimg - tick_nimg) * 1000, **scores)
+            speed = {"sec_per_kimg": seconds / (nimg - tick_nimg) * 1000}
+            row = log.tick(nimg, regular=ticking or measuring, **speed, **scores)
             tick_start, tick_nimg = time.perf_counter(), nimg
             progress.write(status_line(row))
             for name in best:
@@ -159,16 +176,19 @@ def training_loop(
             picture = sample_grid(synthesizer, dataset)
             save_picture(run.samples / f"samples-{kimg_name(nimg)}.png", picture)
             log.picture("samples", np.asarray(picture), nimg)
-        if log is not None and (passed(config.checkpoint_kimg, nimg, config.batch) or finished):
-            now: dict = {name: part.state_dict() for name, part in (networks | optimizers).items()}
-            now |= {"nimg": nimg, "config": config.to_dict()}
-            store.save(now, nimg=nimg, keep=config.keep_checkpoints)
+        saving = passed(config.checkpoint_kimg, nimg, config.batch) or finished or stopping
+        if log is not None and saving:
+            # The generator first: a run that is killed in between then does both again.
             path = run.checkpoints / f"generator-{kimg_name(nimg)}.safetensors"
             save_generator(path, generator_ema, config, nimg=nimg)
+            now: dict = {name: part.state_dict() for name, part in (networks | optimizers).items()}
+            now |= {"nimg": nimg, "config": config.to_dict(), "recoveries": recoveries}
+            now |= {"log": log.state(), "usual_losses": watch.usual}
+            store.save(now, nimg=nimg, keep=config.keep_checkpoints)
             prune_generators(
                 run.checkpoints, keep=config.keep_checkpoints, every_kimg=config.keep_every_kimg
             )
-        if finished:
+        if finished or stopping:
             break
 
     progress.close()
@@ -226,26 +246,3 @@ def status_line(row: dict[str, float]) -> str:
         if name.startswith("loss/")
     )
     return f"kimg {row['nimg'] / 1000:g}  sec/kimg {row['sec_per_kimg']:.1f}  {losses}"
-
-
-def sample_grid(synthesizer: FaceSynthesizer, dataset: FaceDataset) -> Image.Image:
-    """The first faces of the data set: photograph, what the network sees, two styles."""
-    samples = [dataset[position] for position in range(min(GRID_FACES, len(dataset)))]
-    params = FlameParams.from_vector(torch.stack([sample.params for sample in samples]))
-    styles = [
-        synthesizer(params, [seed + offset for seed in range(len(samples))])
-        for offset in (0, len(samples))
-    ]
-    size = synthesizer.config.resolution
-    rows = {
-        "photograph": torch.stack([sample.image for sample in samples]),
-        "rendering": shrink(styles[0].render, size),
-        "normal map": shrink(styles[0].normal_map, size),
-        "style 1": styles[0].image,
-        "style 2": styles[1].image,
-    }
-    return image_grid(
-        torch.cat([images.cpu() for images in rows.values()]),
-        columns=len(samples),
-        row_labels=list(rows),
-    )

@@ -18,6 +18,7 @@ from model.losses import (
     generator_nonsaturating_loss,
     r1_penalty,
 )
+from my_utils.divergence import DivergenceError, readable
 from my_utils.ema import ema_decay, update_ema
 from my_utils.errors import UserError
 from my_utils.parallel import Processes
@@ -83,7 +84,7 @@ class TrainingStep:
             random: the random stream of the step, for the texture loss.
 
         Raises:
-            UserError: A loss or gradient is not finite; the network it belongs to is unchanged.
+            DivergenceError: a loss or gradient is not finite; the network is unchanged.
         """
         step = nimg // self.config.batch
         parts = batch.split(self._part)
@@ -157,14 +158,19 @@ class TrainingStep:
     ) -> None:
         """Average the gradients over processes and step, unless something is not finite."""
         self.processes.average_gradients(network)
-        gradients = [p.grad for p in network.parameters() if p.grad is not None]
-        norm = nn.utils.get_total_norm(gradients)
-        if not torch.isfinite(norm):
+        gradients = {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
+        norm = nn.utils.get_total_norm(gradients.values())
+        numbers = torch.stack([norm, *(value.to(norm) for value in losses.values())])
+        if self.processes.any(not numbers.isfinite().all()):
             values = ", ".join(f"{name} {value.item():.4g}" for name, value in losses.items())
-            raise UserError(
-                f"training stopped before an update at image {nimg}: the gradient of "
+            norms = {name: readable(grad.norm().item()) for name, grad in gradients.items()}
+            raise DivergenceError(
+                f"training stopped before an update at image {nimg}: a loss or the gradient of "
                 f"{type(network).__name__} is not finite (losses: {values}); repeat the command to "
-                "continue from the newest checkpoint, perhaps with a smaller --learning_rate"
+                "continue from the newest checkpoint, perhaps with a smaller --learning_rate, or "
+                "with --recoveries 3",
+                losses,
+                gradient_norms=norms,
             )
         optimizer.step()
 

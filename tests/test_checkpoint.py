@@ -1,9 +1,15 @@
 import dataclasses
+import math
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 
 from my_utils.checkpoint import (
+    NETWORKS,
+    OPTIMIZERS,
     CheckpointStore,
     kimg_name,
     load_generator,
@@ -20,8 +26,16 @@ TINY = dataclasses.replace(
 )
 
 
-def state(nimg):
-    return {"nimg": nimg, "config": TINY.to_dict(), "weights": torch.arange(1000.0) + nimg}
+def state(nimg, generator=None):
+    """A training state as small as one can be."""
+    parts = dict.fromkeys((*NETWORKS, *OPTIMIZERS), {})
+    weights = {"weights": torch.arange(1000.0) + nimg}
+    averaged = generator.state_dict() if generator else weights
+    return parts | {"nimg": nimg, "config": TINY.to_dict(), "generator_ema": averaged}
+
+
+def weights_of(state):
+    return state["generator_ema"]["weights"]
 
 
 def flip_bit(path, offset):
@@ -46,7 +60,7 @@ def test_store_keeps_the_newest_states(tmp_path):
         "training-state-00003.000.pt",
     ]
     assert len(list(tmp_path.iterdir())) == 4  # two states, two digests, nothing else
-    assert torch.equal(store.load_newest()["weights"], state(3000)["weights"])
+    assert torch.equal(weights_of(store.load_newest()), weights_of(state(3000)))
 
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "empty", "no digest"])
@@ -77,9 +91,140 @@ def test_a_failed_save_leaves_the_older_state_and_no_rubbish(tmp_path):
     store = CheckpointStore(tmp_path)
     store.save(state(1000), nimg=1000, keep=3)
     with pytest.raises((UserError, AttributeError, TypeError)):
-        store.save({"nimg": 2000, "bad": (item for item in ())}, nimg=2000, keep=3)
+        store.save(state(2000) | {"bad": (item for item in ())}, nimg=2000, keep=3)
     assert len(list(tmp_path.iterdir())) == 2
     assert store.load_newest()["nimg"] == 1000
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_weights_that_are_not_finite_are_never_saved(tmp_path, value):
+    store = CheckpointStore(tmp_path)
+    store.save(state(1000), nimg=1000, keep=1)
+    spoilt = state(2000)
+    weights_of(spoilt)[7] = value
+    with pytest.raises(UserError, match="not finite"):
+        store.save(spoilt, nimg=2000, keep=1)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_flipped_bit_is_noticed_wherever_it_is(tmp_path):
+    path = CheckpointStore(tmp_path).save(state(1000), nimg=1000, keep=1)
+    random = torch.Generator().manual_seed(0)
+    for offset in torch.randint(path.stat().st_size, (50,), generator=random).tolist():
+        flip_bit(path, offset)
+        with pytest.raises(UserError, match="damaged"):
+            load_training_state(path)
+        flip_bit(path, offset)
+    assert load_training_state(path)["nimg"] == 1000
+
+
+def test_damaged_states_do_not_count_among_those_to_keep(tmp_path):
+    store = CheckpointStore(tmp_path)
+    for nimg in (1000, 2000, 3000):
+        flip = store.save(state(nimg), nimg=nimg, keep=9)
+        if nimg > 1000:
+            flip_bit(flip, 200)
+    store.save(state(4000), nimg=4000, keep=2)
+    assert [images_in(path) for path in store.paths()] == [1000, None, None, 4000]
+    store.save(state(5000), nimg=5000, keep=2)
+    assert [images_in(path) for path in store.paths()] == [4000, 5000]
+
+
+def images_in(path):
+    try:
+        return load_training_state(path)["nimg"]
+    except UserError:
+        return None
+
+
+def test_a_state_that_cannot_be_removed_is_a_warning(tmp_path, monkeypatch):
+    def refuse(path, missing_ok=False):
+        raise PermissionError(1, "not permitted", str(path))
+
+    store = CheckpointStore(tmp_path)
+    store.save(state(1000), nimg=1000, keep=1)
+    replaced = Path.unlink
+    monkeypatch.setattr(
+        Path, "unlink", lambda p, **k: (refuse if p.suffix == ".pt" else replaced)(p, **k)
+    )
+    with pytest.warns(UserWarning, match="could not be removed"):
+        store.save(state(2000), nimg=2000, keep=1)
+    assert store.load_newest()["nimg"] == 2000
+
+
+# A process that saves a state of 2000 images, and is killed at one moment of it.
+KILLED = """
+import os, sys
+sys.path[:0] = {paths}
+import my_utils.atomic_file, my_utils.checkpoint as checkpoint
+from test_checkpoint import state
+from pathlib import Path
+moment, folder = sys.argv[1], Path(sys.argv[2])
+die = lambda *_: os._exit(137)
+if moment == "before writing":
+    checkpoint.torch.save = die
+elif moment == "while writing":
+    def half(state, path):
+        path.write_bytes(b"half"); die()
+    checkpoint.torch.save = half
+elif moment == "before renaming":
+    real = os.replace
+    os.replace = lambda source, target: die() if target.suffix == ".pt" else real(source, target)
+else:
+    checkpoint.CheckpointStore._prune = die
+checkpoint.CheckpointStore(folder).save(state(2000), nimg=2000, keep=1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("moment", "newest"),
+    [("before writing", 1), ("while writing", 1), ("before renaming", 1), ("before pruning", 2)],
+)
+def test_a_killed_save_leaves_an_intact_state(tmp_path, moment, newest):
+    store = CheckpointStore(tmp_path)
+    store.save(state(1000), nimg=1000, keep=1)
+    here = Path(__file__).parent
+    script = KILLED.format(paths=[str(here), str(here.parent)])
+    done = subprocess.run([sys.executable, "-c", script, moment, tmp_path], check=False)
+    assert done.returncode == 137
+    kept = store.load_newest()
+    assert torch.equal(weights_of(kept), weights_of(state(newest * 1000)))
+
+
+# A process whose files may not grow beyond 20 kB, which fails a write as a full disk does.
+FULL = """
+import resource, sys
+sys.path[:0] = {paths}
+from my_utils.checkpoint import CheckpointStore
+from my_utils.cli import run_script
+from test_checkpoint import TINY, state
+from my_utils.checkpoint import save_generator
+from my_utils.networks import build_generator
+from pathlib import Path
+folder = Path(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+def main():
+    if sys.argv[2] == "generator":
+        save_generator(folder / "generator.safetensors", build_generator(TINY), TINY, nimg=0)
+    CheckpointStore(folder).save(state(2000, build_generator(TINY)), nimg=2000, keep=1)
+run_script(main)
+"""
+
+
+@pytest.mark.parametrize("kind", ["state", "generator"])
+def test_a_full_disk_is_one_sentence_and_costs_nothing(tmp_path, kind):
+    store = CheckpointStore(tmp_path)
+    store.save(state(1000), nimg=1000, keep=1)
+    here = Path(__file__).parent
+    script = FULL.format(paths=[str(here), str(here.parent)])
+    command = [sys.executable, "-c", script, tmp_path, kind]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    wanted = "training-state-00002.000.pt of 0.1 MB" if kind == "state" else "generator.safetensors"
+    assert wanted in done.stderr
+    assert store.load_newest()["nimg"] == 1000
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_exported_generator_carries_its_configuration(tmp_path):
@@ -139,19 +284,13 @@ def test_damaged_or_foreign_generators_are_refused(tmp_path):
 
 def test_averaged_generator_of_a_training_state_can_be_drawn_with(tmp_path):
     generator = build_generator(TINY)
-    contents = {"nimg": 8, "config": TINY.to_dict(), "generator_ema": generator.state_dict()}
-    path = CheckpointStore(tmp_path).save(contents, nimg=8, keep=1)
+    path = CheckpointStore(tmp_path).save(state(8, generator), nimg=8, keep=1)
     loaded = load_generator(path)
     torch.testing.assert_close(loaded.generator.state_dict(), dict(generator.state_dict()))
 
 
 def test_weights_that_do_not_fit_are_listed(tmp_path):
     other = dataclasses.replace(TINY, channel_max=4)
-    contents = {
-        "nimg": 8,
-        "config": TINY.to_dict(),
-        "generator_ema": build_generator(other).state_dict(),
-    }
-    path = CheckpointStore(tmp_path).save(contents, nimg=8, keep=1)
+    path = CheckpointStore(tmp_path).save(state(8, build_generator(other)), nimg=8, keep=1)
     with pytest.raises(UserError, match=r"instead of .* and \d+ more"):
         load_generator(path)

@@ -22,7 +22,7 @@ from my_utils.atomic_file import atomic_path
 from my_utils.errors import UserError
 from my_utils.file_digest import file_sha256
 from my_utils.model_card import model_card
-from my_utils.networks import build_generator, load_weights
+from my_utils.networks import build_generator, check_weights, load_weights
 from my_utils.released_checkpoint import released_generator
 from my_utils.run_config import RunConfig
 
@@ -208,6 +208,8 @@ def load_generator(path: Path, *, run_id: int | None = None) -> LoadedGenerator:
             f"--ckpt {path} must be a generator (.safetensors), a training state (.pt) or a "
             "released checkpoint (.model)"
         )
+    with torch.device("meta"):  # a forged configuration could ask for any amount of memory
+        check_weights(build_generator(config), tensors, path)
     generator = build_generator(config)
     load_weights(generator, tensors, path)
     return LoadedGenerator(generator.eval().requires_grad_(False), config, nimg)
@@ -227,7 +229,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], RunConfig, int]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         config, nimg = json.loads(metadata["config"]), int(metadata["nimg"])
         expected = metadata["sha256"]
-    except (safetensors.SafetensorError, KeyError, ValueError) as error:
+    except (safetensors.SafetensorError, KeyError, ValueError, RecursionError) as error:
         raise UserError(f"{path} is not a generator exported by this project") from error
     if tensor_digest(tensors) != expected:
         raise UserError(f"checkpoint {path} is damaged: its sha256 is not the recorded one")

@@ -36,9 +36,19 @@ def build_discriminator(config: RunConfig) -> Discriminator:
 
 def load_weights(module: torch.nn.Module, tensors: dict[str, Tensor], path: Path | str) -> None:
     """Load strictly; one UserError names the first keys and shapes that do not fit."""
-    if "style_table" in tensors:  # of a released checkpoint, with as many rows as it has
+    check_weights(module, tensors, path)
+    if "style_table" in tensors:
         module.style_table = torch.empty_like(tensors["style_table"], device=_device_of(module))
+    module.load_state_dict(tensors)
+
+
+def check_weights(module: torch.nn.Module, tensors: dict[str, Tensor], path: Path | str) -> None:
+    """Raise UserError unless the tensors have the names and shapes of the module's."""
     own = module.state_dict()
+    if isinstance(module, Generator) and "style_table" in tensors:
+        # That of a released checkpoint has as many rows as the data set had.
+        rows = tensors["style_table"].shape[:1]
+        own["style_table"] = torch.empty(*rows, module.mapping.z_dim, device="meta")
     odd = [f"{name} is missing" for name in own.keys() - tensors.keys()]
     odd += [f"{name} is unknown" for name in tensors.keys() - own.keys()]
     odd += [
@@ -49,7 +59,6 @@ def load_weights(module: torch.nn.Module, tensors: dict[str, Tensor], path: Path
     if odd:
         more = f" and {len(odd) - 10} more" if len(odd) > 10 else ""
         raise UserError(f"{path} does not fit the network: {'; '.join(sorted(odd)[:10])}{more}")
-    module.load_state_dict(tensors)
 
 
 def _device_of(module: torch.nn.Module) -> torch.device:

@@ -23,6 +23,15 @@ MAY_BE_ZERO = (
     "workers",
 )
 
+MOST = {
+    "z_dim": 2**16,
+    "w_dim": 2**16,
+    "channel_max": 2**16,
+    "channel_base": 2**24,
+    "mapping_layers": 64,
+    "workers": 1024,
+}
+
 
 def option(default: object, group: str, text: str) -> typing.Any:
     """Declare a field with its group (what may change on resume) and its help text."""
@@ -123,23 +132,31 @@ class RunConfig:
                     raise UserError(f"--{field.name} {value} must not be negative")
             elif not value > 0:
                 raise UserError(f"--{field.name} {value} must be greater than zero")
+            if value > MOST.get(field.name, float("inf")):
+                raise UserError(f"--{field.name} {value} is too large: {MOST[field.name]} at most")
         return self
 
     def to_dict(self) -> dict:
         return dataclasses.asdict(self)
 
     @staticmethod
-    def from_dict(values: dict) -> "RunConfig":
-        """Rebuild a configuration from a checkpoint.
+    def from_dict(values: object) -> "RunConfig":
+        """Rebuild a configuration from a checkpoint, which may be a stranger's.
 
         Names that are unknown here are an error, and so are missing ones, unless they only say how
         a training was run: older checkpoints take the defaults of these.
         """
-        groups = {field.name: field.metadata["group"] for field in dataclasses.fields(RunConfig)}
-        missing = {name for name in groups.keys() - values.keys() if groups[name] != "runtime"}
-        if odd := sorted((values.keys() - groups.keys()) | missing):
-            raise UserError(f"the checkpoint's configuration does not fit this version: {odd}")
-        return RunConfig(**values)
+        fields = {field.name: field for field in dataclasses.fields(RunConfig)}
+        if not isinstance(values, dict):
+            raise UserError("the checkpoint has no configuration of this project")
+        needed = {name for name, field in fields.items() if field.metadata["group"] != "runtime"}
+        odd = (values.keys() - fields.keys()) | (needed - values.keys())
+        odd |= {name for name in values.keys() & fields.keys() if not _fits(fields[name], values)}
+        if odd:
+            raise UserError(
+                f"the checkpoint's configuration does not fit this version: {sorted(map(str, odd))}"
+            )
+        return RunConfig(**values).validate()
 
     def differences(self, other: "RunConfig", *groups: str) -> list[tuple[str, object, object]]:
         """Fields of the given groups that differ: (name, value here, value there)."""
@@ -149,6 +166,14 @@ class RunConfig:
             if field.metadata["group"] in groups
             and getattr(self, field.name) != getattr(other, field.name)
         ]
+
+
+def _fits(field: dataclasses.Field, values: dict) -> bool:
+    """Whether the value of a field has its type; a whole number may stand for any."""
+    value = values[field.name]
+    if field.type is bool or isinstance(value, bool):
+        return field.type is bool and isinstance(value, bool)
+    return isinstance(value, (int, float) if field.type is float else typing.cast(type, field.type))
 
 
 _FULL = RunConfig()

@@ -282,6 +282,15 @@ def test_damaged_or_foreign_generators_are_refused(tmp_path):
         load_generator(tmp_path / "picture.png")
 
 
+def test_a_forged_size_of_a_network_takes_no_memory(tmp_path):
+    path = tmp_path / "generator.safetensors"
+    sizes = dict(z_dim=2**16, w_dim=2**16, channel_base=2**20, channel_max=2**16)
+    vast = dataclasses.replace(TINY, **sizes, mapping_layers=64)  # more than a terabyte
+    save_generator(path, build_generator(TINY), vast, nimg=0)
+    with pytest.raises(UserError, match="does not fit the network"):
+        load_generator(path)
+
+
 def test_averaged_generator_of_a_training_state_can_be_drawn_with(tmp_path):
     generator = build_generator(TINY)
     path = CheckpointStore(tmp_path).save(state(8, generator), nimg=8, keep=1)

@@ -73,6 +73,29 @@ def test_config_survives_a_checkpoint():
 
 
 @pytest.mark.parametrize(
+    "change",
+    [
+        {"batch": "16"},
+        {"batch": True},
+        {"batch": 16.0},
+        {"demo": 1},
+        {"condition": ["render"]},
+        {"condition": "depth"},
+        {"learning_rate": float("nan")},
+        {"resolution": 2**40},
+        {"mapping_layers": 10**9},
+        {"channel_max": -1},
+        {7: 8},
+    ],
+)
+def test_a_forged_config_is_refused(change):
+    with pytest.raises(UserError):
+        RunConfig.from_dict(run_config(29).to_dict() | change)
+    with pytest.raises(UserError, match="no configuration"):
+        RunConfig.from_dict([change])
+
+
+@pytest.mark.parametrize(
     ("words", "message"),
     [
         (("--run_id", "5"), "run id 5 is unknown: choose one of 0, 3, 7, 8, 24, 29"),

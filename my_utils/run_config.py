@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from constants import CONDITION_KINDS
 from my_utils.errors import UserError
 
+PRECISIONS = ("auto", "float32", "tf32", "bf16")
 GROUPS = ("architecture", "training", "runtime")
 MAY_BE_ZERO = (
     "r1_gamma",
@@ -97,6 +98,11 @@ class RunConfig:
     batch_gpu: int = option(
         0, "runtime", "images that a process handles at once, to save memory; 0: its whole share"
     )
+    precision: str = option(
+        "auto",
+        "runtime",
+        f"arithmetic of the networks: {', '.join(PRECISIONS)}; auto is bf16 on a GPU that has it",
+    )
     recoveries: int = option(
         0, "runtime", "go back to the newest checkpoint so many times if the losses explode"
     )
@@ -113,10 +119,10 @@ class RunConfig:
                 f"--render_size {self.render_size} is smaller than --resolution {self.resolution}:"
                 " renderings are only ever shrunk, so pass a render_size at least as large"
             )
-        if self.condition not in CONDITION_KINDS:
-            raise UserError(
-                f"--condition {self.condition!r} is unknown: choose {', '.join(CONDITION_KINDS)}"
-            )
+        for name, choices in (("condition", CONDITION_KINDS), ("precision", PRECISIONS)):
+            value = getattr(self, name)
+            if value not in choices:
+                raise UserError(f"--{name} {value!r} is unknown: choose {', '.join(choices)}")
         if self.texture_weight and self.condition == "vector":
             raise UserError("--texture_weight needs renderings: pass 0 with --condition vector")
         for name in ("batch", "batch_gpu"):

@@ -22,6 +22,7 @@ from my_utils.divergence import DivergenceError, readable
 from my_utils.ema import ema_decay, update_ema
 from my_utils.errors import UserError
 from my_utils.parallel import Processes
+from my_utils.precision import in_precision
 from my_utils.run_config import RunConfig
 from my_utils.texture_loss import TextureLoss
 
@@ -66,8 +67,9 @@ class TrainingStep:
             discriminator, config.learning_rate, config.r1_interval / (config.r1_interval + 1)
         )
         self._decay = ema_decay(config.batch, config.ema_half_life_kimg)
-        self._call_generator = processes.wrap(generator)
-        self._call_discriminator = processes.wrap(discriminator)
+        precision = config.precision, processes.device
+        self._call_generator = processes.wrap(in_precision(generator, *precision))
+        self._call_discriminator = processes.wrap(in_precision(discriminator, *precision))
         self._share = processes.share_of(config.batch)
         self._part = config.batch_gpu or self._share
         if self._share % self._part:

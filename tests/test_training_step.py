@@ -110,6 +110,25 @@ def test_the_texture_loss_is_weighted_for_its_interval():
         torch.testing.assert_close(one.grad, expected, rtol=1e-3, atol=1e-5)
 
 
+def test_bfloat16_learns_nearly_the_same_with_weights_in_float32():
+    config = tiny(29, batch=4, r1_interval=1, texture_interval=1)
+    exact, mixed = (
+        step_of(config, skin),
+        step_of(dataclasses.replace(config, precision="bf16"), skin),
+    )
+    expected, losses = (step(batch_of(4), 0, torch.Generator()) for step in (exact, mixed))
+    for name, value in expected.items():
+        torch.testing.assert_close(losses[name], value, rtol=0.1, atol=0.01)
+    assert not torch.equal(losses["D"], expected["D"])
+    for network in ("generator", "discriminator"):
+        one, two = (
+            torch.cat([p.grad.flatten() for p in getattr(step, network).parameters()])
+            for step in (exact, mixed)
+        )
+        assert two.dtype == torch.float32
+        assert torch.cosine_similarity(one, two, dim=0) > 0.99
+
+
 def test_losses_of_parts_are_averaged_by_name():
     parts = [{"D": torch.tensor(1.0)}, {"D": torch.tensor(3.0)}]
     assert mean_losses(parts) == {"D": torch.tensor(2.0)}

@@ -6,6 +6,7 @@ notices a flipped bit. Both load without executing anything.
 
 import hashlib
 import json
+import shutil
 import struct
 import warnings
 from collections.abc import Iterator, Mapping
@@ -58,10 +59,12 @@ class CheckpointStore:
                 with atomic_path(_digest_path(path)) as digest_file:
                     digest_file.write_text(f"{digest}  {path.name}\n")
         except (OSError, RuntimeError) as error:  # a full disk is a RuntimeError inside torch.save
-            megabytes = sum(tensor.nbytes for tensor in tensors) / 1e6
+            needed = sum(tensor.nbytes for tensor in tensors) / 1e6
+            free = shutil.disk_usage(self.folder).free / 1e6
+            reason = error.strerror if isinstance(error, OSError) else "writing stopped half-way"
             raise UserError(
-                f"cannot save {path} of {megabytes:,.1f} MB: {error}; older checkpoints are "
-                "intact, so repeat the command once there is room"
+                f"cannot save {path}: {reason}; it needs {needed:,.1f} MB and there are "
+                f"{free:,.1f}; older checkpoints are intact, so repeat the command with more room"
             ) from error
         self._prune(keep)
         return path

@@ -17,7 +17,8 @@ def in_precision(network: nn.Module, precision: str, device: torch.device) -> nn
     if precision == "auto":
         on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         precision = "bf16" if on_gpu else "float32"
-    torch.backends.fp32_precision = "tf32" if precision == "tf32" else "ieee"
+    rounding = "tf32" if precision == "tf32" else "ieee"
+    torch.backends.fp32_precision = rounding  # type: ignore[attr-defined] # torch lacks its type
     return InBfloat16(network) if precision == "bf16" else network
 
 

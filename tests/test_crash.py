@@ -20,7 +20,7 @@ WORDS = ["--run_id", "29", *TINY, "--texture_weight", "16", "--texture_interval"
 WORDS += ["--tick_kimg", "0.04", "--checkpoint_kimg", "0.02", "--sample_kimg", "0.2"]
 
 
-def start(resources, output, *words, processes=1):
+def start(resources, output, *words, processes=1, run=WORDS):
     """A training with outputs of its own, in a process group of its own."""
     folder = output / "resources"
     folder.mkdir(parents=True, exist_ok=True)
@@ -29,7 +29,7 @@ def start(resources, output, *words, processes=1):
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
     command = [sys.executable, *(torchrun if processes > 1 else []), str(ROOT / "train.py")]
     return subprocess.Popen(
-        [*command, *WORDS, *words, "--resources", str(folder)],
+        [*command, *run, *words, "--resources", str(folder)],
         stdout=(output / "printed.txt").open("w"),
         stderr=subprocess.STDOUT,
         env=ONE_THREAD,

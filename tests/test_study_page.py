@@ -299,7 +299,7 @@ def receiver():
         def log_message(self, *_):
             pass
 
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.refuse, server.attempts, server.results = True, 0, []
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server

@@ -1,6 +1,7 @@
 """The command `python train.py`, as a person types it."""
 
 import dataclasses
+import json
 import os
 import signal
 import subprocess
@@ -47,6 +48,9 @@ def test_train_resume_and_finish(resources):
     first = train(*words, folder=resources)
     assert first.returncode == 0, first.stderr
     assert "kimg 0.016  sec/kimg" in first.stdout
+    record = json.loads((resources / "output_files/checkpoint/0/run.json").read_text())
+    assert record["config"]["batch"] == 4 and "--batch" in record["command"]
+    assert record.keys() >= {"commit", "uncommitted_changes", "host", "python", "torch", "numpy"}
     again = train(*words, folder=resources)
     assert (again.returncode, "is complete" in again.stdout) == (0, True)
     further = train(*words, "--total_kimg", "0.024", folder=resources)

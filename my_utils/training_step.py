@@ -28,6 +28,7 @@ from my_utils.texture_loss import TextureLoss
 
 # Published: both step sizes are scaled for lazy regularisation, the generator's as if it had one.
 LAZY_RATIO_GENERATOR = 4 / 5
+TEXTURE_FACES = 3  # make the smallest number of pairs between neighbours that can be compared
 
 
 class Batch(NamedTuple):
@@ -76,6 +77,11 @@ class TrainingStep:
             raise UserError(
                 f"--batch_gpu {self._part} does not divide the {self._share} images of a process: "
                 "pass one of its divisors"
+            )
+        if texture_loss and self._part < TEXTURE_FACES:
+            raise UserError(
+                f"a process computes {self._part} of the {config.batch} images at once, too few for "
+                f"the texture loss, which compares {TEXTURE_FACES}: pass a larger --batch"
             )
 
     def __call__(self, batch: Batch, nimg: int, random: torch.Generator) -> dict[str, Tensor]:

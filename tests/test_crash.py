@@ -107,7 +107,7 @@ def test_the_lock_of_a_killed_process_is_free_while_its_workers_still_live(demo_
 @pytest.mark.slow
 @pytest.mark.parametrize(("processes", "workers"), [(1, 0), (1, 2), (2, 0)])
 def test_twenty_kills_change_nothing(demo_folder, tmp_path, processes, workers):
-    words = ("--total_kimg", "2", "--workers", str(workers))
+    words = ("--total_kimg", "2", "--workers", str(workers), "--batch", str(4 * processes))
     expected = finish(demo_folder, tmp_path / "whole", *words, processes=processes)
     draw = np.random.default_rng([processes, workers])
     kills, output = 0, tmp_path / "killed"

@@ -11,6 +11,7 @@ from model.losses import (
 )
 from my_utils.errors import UserError
 from my_utils.networks import build_discriminator, build_generator
+from my_utils.parallel import Processes
 from my_utils.training_step import Batch, TrainingStep, mean_losses
 
 # Minibatch deviation compares rows N / 4 apart: these two parts have the groups of the whole.
@@ -137,3 +138,10 @@ def test_losses_of_parts_are_averaged_by_name():
 def test_parts_must_divide_the_batch():
     with pytest.raises(UserError, match="--batch_gpu 3 does not divide the 8 images"):
         step_of(tiny(29, batch=8, batch_gpu=3))
+
+
+def test_every_process_needs_faces_enough_for_the_texture_loss():
+    networks = [build(tiny(29)) for build in (build_generator, build_discriminator)]
+    processes = Processes(0, 2, torch.device("cpu"))
+    with pytest.raises(UserError, match="computes 2 of the 4 images at once, too few"):
+        TrainingStep(tiny(29, batch=4), *networks, networks[0], skin, processes)

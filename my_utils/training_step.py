@@ -80,8 +80,8 @@ class TrainingStep:
             )
         if texture_loss and self._part < TEXTURE_FACES:
             raise UserError(
-                f"a process computes {self._part} of the {config.batch} images at once, too few for "
-                f"the texture loss, which compares {TEXTURE_FACES}: pass a larger --batch"
+                f"a process computes {self._part} of the {config.batch} images at once, too few "
+                f"for the texture loss, which compares {TEXTURE_FACES}: pass a larger --batch"
             )
 
     def __call__(self, batch: Batch, nimg: int, random: torch.Generator) -> dict[str, Tensor]:

@@ -208,8 +208,8 @@ class Generator(nn.Module):
     """Mapping and synthesis network as one model; the defaults are the published 256 px model.
 
     Channels at resolution r are min(channel_max, channel_base // r). The features take the memory
-    format of the condition image; on a CPU channels_last is the faster one for networks of up to
-    64 channels, the contiguous format for wider ones.
+    format of the condition image; channels_last is the faster one, except for wide networks on a
+    CPU without AVX-512.
 
     `style_table` [V, z_dim] holds the styles of a released checkpoint, one per training image; in
     a generator trained here it is None, and a style is drawn from its id.

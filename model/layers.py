@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from model.ops import (
     LEAKY_RELU_GAIN,
     blur,
+    conv2d,
     fir_kernel,
     leaky_relu,
     linear_per_pixel,
@@ -97,7 +98,8 @@ class EqualConv2d(nn.Module):
         x: Tensor,  # [N, in_channels, H, W]
     ) -> Tensor:
         bias = None if self.bias is None else self.bias * self.gain
-        return F.conv2d(x, self.weight * self.scale, bias, self.stride, self.padding)
+        weight = self.weight * self.scale
+        return conv2d(x, weight, bias, stride=self.stride, padding=self.padding)
 
 
 class ModulatedConv2d(nn.Module):

@@ -7,19 +7,25 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from my_utils.allocator import keep_freed_memory
 from my_utils.errors import UserError
 
 
 def select_device(name: str = "auto") -> torch.device:
-    """The device a person named: "auto" is CUDA where there is one, else the CPU."""
+    """The device a person named: "auto" is CUDA where there is one, else the CPU.
+
+    A process that computes on the CPU keeps freed memory from then on.
+    """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
     except RuntimeError as error:
         raise UserError(f"--device {name!r} is not a device: try auto, cpu or cuda:0") from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise UserError(f"--device {name} asks for a GPU, but torch sees none: pass --device cpu")
+    if device.type == "cpu":
+        keep_freed_memory()
     return device
 
 

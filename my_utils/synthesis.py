@@ -17,6 +17,7 @@ from my_utils.assets import Resources
 from my_utils.checkpoint import load_generator
 from my_utils.cli import DEMO_GENERATORS, choose_checkpoint, choose_checkpoints
 from my_utils.errors import UserError
+from my_utils.networks import network_to_device, to_device
 from my_utils.run_config import RunConfig
 from my_utils.runtime import select_device
 
@@ -69,6 +70,7 @@ class FaceSynthesizer:
                 demo (written there first when missing), else the resources root.
             run_id: Of a released checkpoint whose folder does not tell it.
         """
+        device = torch.device(device)
         loaded = load_generator(path, run_id=run_id)
         config = loaded.config
         folder = Resources(resources or (demo_root if config.demo else resources_root))
@@ -79,7 +81,7 @@ class FaceSynthesizer:
         renderer = folder.face_renderer(config.render_size)
         shipped = Path(path).resolve().parent == DEMO_GENERATORS
         return FaceSynthesizer(
-            loaded.generator.to(device),
+            network_to_device(loaded.generator, config, device),
             renderer.to(device),
             config,
             folder,
@@ -154,6 +156,7 @@ class FaceSynthesizer:
             normal_map=shrink(rendering.normal_map, self.config.resolution),
             params_vector=params.to_vector(),
         )
+        condition = to_device(condition, self.config, self.device)
         image = self.generator(z.to(self.device), condition, truncation_psi=truncation_psi)
         return Faces(
             image=image.clamp(-1, 1),

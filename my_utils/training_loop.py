@@ -5,7 +5,6 @@ A step, in `training_step`, sees one batch of photographs with the renderings of
 
 import time
 from collections.abc import Iterator
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -29,7 +28,13 @@ from my_utils.divergence import DivergenceError, LossWatch, write_report
 from my_utils.errors import UserError
 from my_utils.image_io import save_picture
 from my_utils.metrics_log import MetricsLog
-from my_utils.networks import build_discriminator, build_generator, load_weights
+from my_utils.networks import (
+    build_discriminator,
+    build_generator,
+    load_weights,
+    network_to_device,
+    to_device,
+)
 from my_utils.parallel import Processes
 from my_utils.run_config import RunConfig
 from my_utils.run_dir import RunDir
@@ -44,8 +49,6 @@ from my_utils.synthesis import FaceSynthesizer
 from my_utils.texture_loss import TextureLoss
 from my_utils.training_measures import RANKED, TrainingMeasures
 from my_utils.training_step import Batch, TrainingStep
-
-Network = TypeVar("Network", bound=nn.Module)
 
 
 def training_loop(
@@ -70,9 +73,9 @@ def training_loop(
 
     # Networks, optimizers, and what the losses and pictures need.
     with seeded(config.seed):
-        generator = network_to_device(build_generator(config), device)
-        discriminator = network_to_device(build_discriminator(config), device)
-        generator_ema = network_to_device(build_generator(config), device)
+        generator = network_to_device(build_generator(config), config, device)
+        discriminator = network_to_device(build_discriminator(config), config, device)
+        generator_ema = network_to_device(build_generator(config), config, device)
     if config.ema_from_generator:
         generator_ema.load_state_dict(generator.state_dict())
     generator_ema.eval().requires_grad_(False)
@@ -138,7 +141,8 @@ def training_loop(
             z = torch.randn((batch, config.z_dim), generator=random).to(device)
         else:
             z = generator.styles(torch.as_tensor(sample.position))
-        image, condition = to_device(sample.image, device), to_device(sample.condition, device)
+        image = to_device(sample.image, config, device)
+        condition = to_device(sample.condition, config, device)
         faces = Batch(image, condition, sample.params.to(device), z)
         try:
             losses = training_step(faces, nimg, random)
@@ -212,18 +216,6 @@ def batches_of(loader: DataLoader) -> Iterator[TrainingPair]:
         yield from loader
     except UserError as error:
         raise UserError(str(error).rpartition("UserError: ")[2].strip()) from None
-
-
-def to_device(images: Tensor, device: torch.device) -> Tensor:
-    """Move a batch; images in channels_last, which small networks and GPUs compute faster."""
-    layout = torch.channels_last if images.ndim == 4 else torch.preserve_format
-    return images.to(device, memory_format=layout)
-
-
-def network_to_device(network: Network, device: torch.device) -> Network:
-    """Move a network, its weights in the layout of `to_device`'s images."""
-    # torch declares this overload for a single tensor only.
-    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def set_parameter_statistics(network: nn.Module, mean: Tensor, std: Tensor) -> None:

@@ -6,6 +6,7 @@ alternatives take turns (A B A B), each is judged by its median, and one of them
 
 import argparse
 import json as json_format
+import multiprocessing
 import os
 import platform
 import shlex
@@ -14,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +105,49 @@ def report(
         line = {"title": title, "rows": [asdict(row) for row in rows], **conditions}
         with json.open("a") as file:
             file.write(json_format.dumps(line, default=str) + "\n")
+
+
+class OwnProcess:
+    """Calls the function that `make(*args)` returns in a process of its own.
+
+    For alternatives that differ in what a whole process has only once, such as its allocator.
+    """
+
+    def __init__(self, make: Callable[..., Callable[[], object]], *args: object) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, end = context.Pipe()
+        worker = context.Process(
+            target=_answer_calls, args=(end, torch.get_num_threads(), make, args), daemon=True
+        )
+        worker.start()
+        end.close()
+
+    def __call__(self) -> None:
+        self._pipe.send(None)
+        self._pipe.recv()  # EOFError where the process has died
+
+
+def _answer_calls(pipe: Connection, threads: int, make: Callable, args: Sequence[object]) -> None:
+    torch.set_num_threads(threads)
+    function = make(*args)
+    while True:
+        try:
+            pipe.recv()
+        except EOFError:  # the caller has gone
+            return
+        function()
+        pipe.send(None)
+
+
+def peak_gflops(size: int = 4096, repeats: int = 5) -> float:
+    """The processor's peak in float32, 10^9 operations a second: a large matrix product's best."""
+    factor, result = torch.randn(size, size), torch.empty(size, size)
+    (row,) = compare(
+        {"product": lambda: torch.mm(factor, factor, out=result)},
+        baseline="product",
+        repeats=repeats,
+    )
+    return 2 * size**3 / row.fastest_ms / 1e6
 
 
 def add_timing_options(parser: argparse.ArgumentParser, *, repeats: int, warmup: int = 1) -> None:

@@ -1,0 +1,165 @@
+"""The four kinds of training step of run 29 at 256 px against the plain formulation.
+
+    python tests/benchmarks/training_step.py
+    python tests/benchmarks/training_step.py --kinds D G --batch 2 --bf16
+
+A step is all that updates one network: forward, backward and Adam. The plain formulation, that of
+tests/plain_networks.py, draws the faces for the discriminator without gradients, and draws them
+again for the generator, as published. This project draws them once for both, which is timed in the
+generator's step. What the texture loss renders is the demo's head, by the same code on both sides.
+Each side has a process of its own; this project's keeps freed memory (my_utils/allocator.py).
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[level]) for level in (1, 2)]
+
+import torch
+from plain_networks import plain_discriminator, plain_generator
+from timing import OwnProcess, add_timing_options, compare, peak_gflops, report
+from torch import Tensor, nn
+
+from model.losses import (
+    discriminator_logistic_loss,
+    generator_nonsaturating_loss,
+    r1_penalty,
+)
+from model.texture_sampler import TextureSampler, texel_table_from_uv
+from my_utils.allocator import keep_freed_memory
+from my_utils.demo import face_mask, face_renderer, sample_parameters, uv_layout
+from my_utils.networks import build_discriminator, build_generator, network_to_device, to_device
+from my_utils.precision import in_precision
+from my_utils.run_config import RUNS
+from my_utils.texture_loss import TextureLoss
+from my_utils.training_step import lazy_adam, set_trainable
+
+CONFIG, CPU = RUNS[29], torch.device("cpu")
+KINDS = ("D", "D with R1", "G", "G with texture loss")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--batch", type=int, default=4, help="images of a step (4)")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="(all)")
+    parser.add_argument("--bf16", action="store_true", help="also in mixed precision")
+    add_timing_options(parser, repeats=2)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    peak = peak_gflops()
+    for kind in args.kinds:
+        functions = {
+            "plain": OwnProcess(plain_step, kind, args.batch),
+            "this project": OwnProcess(our_step, kind, args.batch, "float32"),
+        }
+        if args.bf16:
+            functions["this project, bf16"] = OwnProcess(our_step, kind, args.batch, "bf16")
+        turns = {"repeats": args.repeats, "warmup": args.warmup}
+        rows = compare(functions, baseline="plain", images=args.batch, **turns)
+        title = f"training step {kind}, run 29, 256 px, batch {args.batch}"
+        report(title, rows, json=args.json, peak_gflops=round(peak), **turns)
+
+
+class Step:
+    """The training of a generator and a discriminator that `draw` and `judge` compute.
+
+    Args:
+        published: draw the faces for the discriminator's step too.
+    """
+
+    def __init__(
+        self,
+        draw: Callable[[Tensor, Tensor], Tensor],  # of styles and conditions
+        judge: Callable[[Tensor, Tensor], Tensor],  # of images and conditions
+        generator: nn.Module,
+        discriminator: nn.Module,
+        pictures: Sequence[Tensor],  # photographs [N, 3, R, R] and conditions [N, 6, R, R]
+        *,
+        published: bool,
+    ) -> None:
+        self.draw, self.judge, self.published = draw, judge, published
+        self.generator, self.discriminator = generator, discriminator
+        self.optimizer_g = lazy_adam(generator, CONFIG.learning_rate, 4 / 5)
+        self.optimizer_d = lazy_adam(discriminator, CONFIG.learning_rate, 16 / 17)
+        self.image, self.condition = pictures
+        self.drawn = self.image.flip(0)
+        random = torch.Generator().manual_seed(0)
+        self.z = torch.randn(len(self.image), CONFIG.z_dim, generator=random)
+
+    @cached_property
+    def texture_loss(self) -> TextureLoss:
+        """Over renderings of the demo's head."""
+        renderer = face_renderer(CONFIG.render_size)
+        faces = renderer.mesh_renderer.faces
+        sampler = TextureSampler(texel_table_from_uv(uv_layout(), faces.numpy()), faces)
+        mask = torch.from_numpy(face_mask())[None, None].float() / 255
+        return TextureLoss(CONFIG, renderer, sampler, mask)
+
+    def update_discriminator(self, *, with_r1: bool) -> None:
+        set_trainable(self.discriminator, True)
+        self.optimizer_d.zero_grad()
+        drawn = self.drawn
+        if self.published:
+            with torch.no_grad():
+                drawn = self.draw(self.z, self.condition)
+        image = self.image.detach().requires_grad_(with_r1)
+        real_logits = self.judge(image, self.condition)
+        loss = discriminator_logistic_loss(real_logits, self.judge(drawn, self.condition))
+        if with_r1:
+            loss = loss + CONFIG.r1_gamma / 2 * r1_penalty(real_logits, image).mean()
+        loss.backward()
+        self.optimizer_d.step()
+
+    def update_generator(self, *, with_texture: bool) -> None:
+        set_trainable(self.discriminator, False)
+        self.optimizer_g.zero_grad()
+        drawn = self.draw(self.z, self.condition)
+        generator_nonsaturating_loss(self.judge(drawn, self.condition)).backward()
+        if with_texture:
+            params = sample_parameters(range(len(self.z)), seed=0)
+            loss = self.texture_loss(self.draw, params, torch.Generator().manual_seed(0))
+            (CONFIG.texture_weight * loss).backward()
+        self.optimizer_g.step()
+
+    def function(self, kind: str) -> Callable[[], None]:
+        """That of a kind of step."""
+        return {
+            "D": partial(self.update_discriminator, with_r1=False),
+            "D with R1": partial(self.update_discriminator, with_r1=True),
+            "G": partial(self.update_generator, with_texture=False),
+            "G with texture loss": partial(self.update_generator, with_texture=True),
+        }[kind]
+
+
+def random_pictures(batch: int) -> list[Tensor]:
+    """Photographs and conditions."""
+    random, size = torch.Generator().manual_seed(0), CONFIG.resolution
+    return [torch.rand(batch, c, size, size, generator=random) * 2 - 1 for c in (3, 6)]
+
+
+def plain_step(kind: str, batch: int) -> Callable[[], None]:
+    """The published way."""
+    generator, discriminator = build_generator(CONFIG), build_discriminator(CONFIG)
+    draw = partial(plain_generator, dict(generator.named_parameters()))
+    judge = partial(plain_discriminator, dict(discriminator.named_parameters()))
+    pictures = random_pictures(batch)
+    return Step(draw, judge, generator, discriminator, pictures, published=True).function(kind)
+
+
+def our_step(kind: str, batch: int, precision: str) -> Callable[[], None]:
+    """This project's way."""
+    keep_freed_memory()
+    generator = network_to_device(build_generator(CONFIG), CONFIG, CPU)
+    discriminator = network_to_device(build_discriminator(CONFIG), CONFIG, CPU)
+    draw, judge = (in_precision(net, precision, CPU) for net in (generator, discriminator))
+    pictures = [to_device(part, CONFIG, CPU) for part in random_pictures(batch)]
+    return Step(draw, judge, generator, discriminator, pictures, published=False).function(kind)
+
+
+if __name__ == "__main__":
+    main()

@@ -3,22 +3,24 @@
 The script for real data and the writer of the demo resources share this function.
 """
 
+import contextlib
 import hashlib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from tqdm import tqdm
 
 from model.flame import FlameParams
 from model.renderer import FaceRenderer
 from my_utils.assets import ParameterTable
-from my_utils.image_codec import encode_png
 from my_utils.image_io import to_uint8
 from my_utils.lmdb_images import NORMAL_MAP, image_key
 from my_utils.lmdb_writer import LmdbWriter
 from my_utils.ordered_map import ordered_map
+from my_utils.png_encoder import encode_rendering
 
 
 def write_rendering_lmdb(
@@ -27,57 +29,78 @@ def write_rendering_lmdb(
     parameters: ParameterTable,
     *,
     size: int,
-    batch: int = 32,
+    batch: int = 8,
     workers: int = 2,
     device: torch.device | str = "cpu",
-    overwrite: bool = False,
 ) -> None:
     """Render every face of the parameter file as two PNG records: textured, and its normal map.
 
-    Interrupted, it goes on where it stopped when called again with the same parameters and size.
+    Interrupted, it goes on where it stopped when called again with the same head and parameters.
 
     Args:
         size: of the renderer's pictures, in pixels; part of the keys.
         batch: faces rendered at once; no effect on the pictures.
-        workers: threads that compress pictures.
-        overwrite: replace an existing LMDB.
+        workers: threads, each of which renders and compresses a batch at a time.
     """
-    digest = hashlib.sha256(parameters.vectors.tobytes()).hexdigest()[:12]
-    recipe = f"{size} pixels, parameters {digest}"
-    renderer = renderer.to(device)
+    recipe = f"{size} pixels, head and parameters {_digest(renderer, parameters)}"
+    draw = partial(_draw, renderer.to(device), parameters, device=device, size=size)
     with (
-        LmdbWriter(path, recipe=recipe, overwrite=overwrite) as writer,
+        LmdbWriter(path, recipe=recipe) as writer,
+        _one_thread_in_torch(),
         ThreadPoolExecutor(workers) as pool,
         tqdm(total=len(parameters.ids), unit="face", desc="rendering", disable=None) as progress,
     ):
         todo = [n for n, i in enumerate(parameters.ids) if image_key(size, i) not in writer]
         progress.update(len(parameters.ids) - len(todo))
         batches = [todo[start : start + batch] for start in range(0, len(todo), batch)]
-        pictures = (
-            (parameters.ids[n], face)
-            for rows in batches
-            for n, face in zip(
-                rows, _render(renderer, parameters.vectors[rows], device), strict=True
-            )
-        )
-        for face_id, render, normal_map in ordered_map(pool, _encode, pictures, ahead=2 * batch):
-            writer.put_all(
-                {
-                    image_key(size, face_id): render,
-                    image_key(size, face_id, NORMAL_MAP): normal_map,
-                }
-            )
-            progress.update()
+        for faces in ordered_map(pool, draw, batches, ahead=2 * workers):
+            for records in faces:
+                writer.put_all(records)
+                progress.update()
         writer.finish(len(parameters.ids))
 
 
+def _digest(renderer: FaceRenderer, parameters: ParameterTable) -> str:
+    """Twelve digits that change with anything that shows in the pictures."""
+    digest = hashlib.sha256(parameters.ids.tobytes())
+    digest.update(parameters.vectors.tobytes())
+    for buffer in renderer.buffers():
+        digest.update(buffer.cpu().numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+@contextlib.contextmanager
+def _one_thread_in_torch() -> Iterator[None]:
+    """Let threads started here compute alone: more inside each would wait for one another."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 @torch.no_grad()
-def _render(renderer: FaceRenderer, vectors: np.ndarray, device: torch.device | str) -> np.ndarray:
-    """uint8 [N, 2, S, S, 3]: textured rendering and normal map of each face."""
-    rendering = renderer(FlameParams.from_vector(torch.from_numpy(vectors).to(device)))
-    return to_uint8(torch.stack([rendering.image, rendering.normal_map], dim=1))
-
-
-def _encode(face: tuple[int, np.ndarray]) -> tuple[int, bytes, bytes]:
-    face_id, (render, normal_map) = face
-    return face_id, encode_png(render), encode_png(normal_map)
+def _draw(
+    renderer: FaceRenderer,
+    parameters: ParameterTable,
+    rows: list[int],  # of the parameters
+    *,
+    device: torch.device | str,
+    size: int,
+) -> list[dict[str, bytes]]:
+    """The two records of each face."""
+    vectors = torch.from_numpy(parameters.vectors[rows])
+    rendering = renderer(FlameParams.from_vector(vectors.to(device)))
+    return [
+        {
+            image_key(size, face_id): encode_rendering(image),
+            image_key(size, face_id, NORMAL_MAP): encode_rendering(normal_map),
+        }
+        for face_id, image, normal_map in zip(
+            parameters.ids[rows],
+            to_uint8(rendering.image),
+            to_uint8(rendering.normal_map),
+            strict=True,
+        )
+    ]

@@ -22,14 +22,14 @@ def main() -> None:
     add_resource_options(parser)
     parser.add_argument("--size", type=int, default=RENDER_SIZE, help="pixels (%(default)s)")
     parser.add_argument(
-        "--batch", type=int, default=32, help="faces rendered at once (%(default)s)"
+        "--batch", type=int, default=8, help="faces a thread renders at once (%(default)s)"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda:0 ... (auto)")
     parser.add_argument(
         "--n_worker",
         type=int,
         default=os.cpu_count(),
-        help="threads that compress (as many as processors)",
+        help="threads that render and compress (as many as processors)",
     )
     args = parser.parse_args()
     for name in ("size", "batch", "n_worker"):
@@ -38,6 +38,7 @@ def main() -> None:
 
     from my_utils.assets import Resources
     from my_utils.lmdb_images import LmdbImages
+    from my_utils.lmdb_writer import stopping_cleanly
     from my_utils.rendering_lmdb import write_rendering_lmdb
     from my_utils.runtime import select_device
 
@@ -48,15 +49,16 @@ def main() -> None:
         there = ", ".join(map(str, LmdbImages(path).sizes()))
         print(f"{path} exists already, with size {there}: delete it to build it anew")
         return
-    write_rendering_lmdb(
-        path,
-        resources.face_renderer(args.size),
-        resources.parameters,
-        size=args.size,
-        batch=args.batch,
-        workers=args.n_worker,
-        device=select_device(args.device),
-    )
+    with stopping_cleanly():
+        write_rendering_lmdb(
+            path,
+            resources.face_renderer(args.size),
+            resources.parameters,
+            size=args.size,
+            batch=args.batch,
+            workers=args.n_worker,
+            device=select_device(args.device),
+        )
     print(f"wrote {len(resources.parameters.ids)} faces to {path}")
 
 

@@ -52,6 +52,7 @@ def main() -> None:
         raise UserError(f"--n_worker {args.n_worker} must be at least 1")
 
     from my_utils.lmdb_images import LmdbImages
+    from my_utils.lmdb_writer import stopping_cleanly
     from my_utils.photograph_lmdb import (
         find_photographs,
         numbered_otherwise_than_published,
@@ -68,9 +69,10 @@ def main() -> None:
             "note: the photographs are numbered by their names, which have gaps or another order "
             "than their paths; the published builder would have counted the paths"
         )
-    report = write_photograph_lmdb(
-        args.out, photographs, sizes=sizes, workers=args.n_worker, upscale=args.upscale
-    )
+    with stopping_cleanly():
+        report = write_photograph_lmdb(
+            args.out, photographs, sizes=sizes, workers=args.n_worker, upscale=args.upscale
+        )
     for problem in report.unreadable:
         print(f"left out: {problem}", file=sys.stderr)
     if report.too_small:

@@ -214,16 +214,50 @@ def test_a_truncated_lmdb_is_found_when_opened(paths, length):
     assert "prepare_ffhq_multiscale_dataset.py" in str(caught.value)
 
 
-@pytest.mark.parametrize("content", ["zeroed header", "text", "no file"])
-def test_what_is_no_lmdb_is_a_sentence(paths, content):
+@pytest.mark.parametrize("kind", ["zeroed", "text", "pointer", "no file", "folder", "no folder"])
+def test_what_is_no_lmdb_is_a_sentence(paths, kind):
     file = paths.photographs / "data.mdb"
-    if content == "zeroed header":
+    if kind == "zeroed":
         file.write_bytes(bytes(8192) + file.read_bytes()[8192:])
-    elif content == "text":
+    elif kind == "text":
         file.write_text("hello " * 10000)
+    elif kind == "pointer":
+        file.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
     else:
         file.unlink()
+    if kind == "folder":
+        file.mkdir()
+    if kind == "no folder":
+        paths.photographs.rmdir()
+        paths.photographs.write_text("")
     with pytest.raises(UserError, match="LMDB.*prepare_ffhq_multiscale_dataset.py"):
+        FaceDataset(Resources(paths.root), CONFIG)
+
+
+def test_lmdbs_are_only_read(paths, monkeypatch):
+    """As on a read-only medium; permissions do not keep root from writing."""
+    opened = []
+    open_file = os.open
+    monkeypatch.setattr(os, "open", lambda *a, **o: opened.append(a) or open_file(*a, **o))
+    FaceDataset(Resources(paths.root), CONFIG)[0]
+    assert len(opened) == 2 and all(flags == os.O_RDONLY for _, flags in opened)
+    assert os.listdir(paths.photographs) == os.listdir(paths.renderings) == ["data.mdb"]
+
+
+def test_an_lmdb_that_is_cut_during_training_stops_with_a_sentence(paths):
+    dataset = FaceDataset(Resources(paths.root), CONFIG)
+    os.truncate(paths.renderings / "data.mdb", 5 * 4096)
+    with pytest.warns(UserWarning, match="shorter"), pytest.raises(UserError, match="of 40 faces"):
+        dataset[0]
+
+
+def test_a_damaged_tree_is_a_sentence(paths):
+    file = paths.photographs / "data.mdb"
+    damaged = bytearray(file.read_bytes())
+    for page in range(2 * 4096, len(damaged), 4096):
+        damaged[page + 16 : page + 20] = b"\xff\xff\xff\x7f"  # where its first nodes are
+    file.write_bytes(damaged)
+    with pytest.raises(UserError, match="not a usable LMDB.*prepare_ffhq_multiscale_dataset.py"):
         FaceDataset(Resources(paths.root), CONFIG)
 
 
@@ -286,7 +320,8 @@ def test_two_data_sets_share_an_lmdb_in_one_process(original):
 
 def test_a_replaced_lmdb_is_opened_anew(paths):
     before = FaceDataset(Resources(paths.root), CONFIG)[0].image
-    with LmdbWriter(paths.photographs, overwrite=True) as writer:
+    shutil.rmtree(paths.photographs)
+    with LmdbWriter(paths.photographs) as writer:
         for i in IDS:
             writer.put(image_key(16, i), encode_jpeg(flat_picture(i + 50, 16)))
         writer.finish(COUNT)

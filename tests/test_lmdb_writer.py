@@ -12,6 +12,7 @@ import pytest
 
 import my_utils.lmdb_writer as lmdb_writer
 from my_utils.errors import UserError
+from my_utils.lmdb_file import LmdbFile
 from my_utils.lmdb_writer import LmdbWriter
 
 RECORDS = {f"256-{n:05d}": np.random.default_rng(n).bytes(50 + 97 * n) for n in range(120)}
@@ -97,16 +98,10 @@ def test_the_file_is_no_larger_than_its_records_need(tmp_path):
     assert (tmp_path / "a.lmdb" / "data.mdb").stat().st_size < 2 * sum(map(len, RECORDS.values()))
 
 
-def test_a_finished_lmdb_is_only_replaced_on_request_and_at_the_end(tmp_path):
-    path = tmp_path / "a.lmdb"
-    build(path)
+def test_a_finished_lmdb_is_left_alone(tmp_path):
+    build(tmp_path / "a.lmdb")
     with pytest.raises(UserError, match="exists already"):
-        build(path)
-    with LmdbWriter(path, overwrite=True) as writer:
-        writer.put("new", b"1")
-        assert len(contents(path)) == 121
-        writer.finish(1)
-    assert contents(path) == {"new": b"1", "length": b"1"}
+        build(tmp_path / "a.lmdb")
 
 
 def test_other_options_or_other_input_do_not_mix_with_an_unfinished_build(tmp_path):
@@ -130,13 +125,13 @@ def test_two_writers_of_one_lmdb_are_refused(tmp_path):
     build(tmp_path / "a.lmdb")  # the lock is free again
 
 
-def test_a_full_disk_is_one_sentence_and_the_build_goes_on_later(tmp_path):
+@pytest.mark.parametrize("limit", [100, 5000, 100_000, 300_000])
+def test_a_full_disk_is_one_sentence_and_the_build_goes_on_later(tmp_path, limit):
     code = f"""
-import resource, signal, sys
+import resource, sys
 sys.path[:0] = {[str(Path(__file__).parents[1]), str(Path(__file__).parent)]!r}
 from test_lmdb_writer import Path, UserError, build
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
 try:
     build(Path({str(tmp_path / "a.lmdb")!r}))
 except UserError as error:
@@ -147,3 +142,20 @@ except UserError as error:
     assert "run the same command again" in done.stdout
     build(tmp_path / "a.lmdb")
     assert contents(tmp_path / "a.lmdb") == RECORDS | {"length": b"120"}
+
+
+@pytest.mark.parametrize("place", ["end", "root", "leaf"])
+def test_a_damaged_unfinished_build_is_refused_before_it_can_crash(tmp_path, place):
+    build(tmp_path / "a.lmdb", stop_at=100)
+    file = tmp_path / "a.lmdb.partial" / "data.mdb"
+    if place == "end":
+        os.truncate(file, file.stat().st_size - 4096)
+    else:
+        root = LmdbFile(file)._meta.root
+        other = next(n for n in range(2, 99) if file.read_bytes()[4096 * n + 10] == 2)  # a leaf
+        page = root if place == "root" else other
+        with file.open("rb+") as damaged:
+            damaged.seek(4096 * page)
+            damaged.write(bytes(4096))
+    with pytest.raises(UserError, match="is damaged.*delete .*partial to start again"):
+        build(tmp_path / "a.lmdb")

@@ -1,10 +1,14 @@
 """The two LMDB builders: right records, whatever the number of workers and interruptions."""
 
+import contextlib
 import importlib
 import os
+import resource
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import lmdb
@@ -23,6 +27,7 @@ from my_utils.image_io import decode_image, encode_jpeg, to_uint8
 from my_utils.photograph_lmdb import (
     encode_photograph,
     find_photographs,
+    multiscale,
     numbered_otherwise_than_published,
     resize_and_crop,
     write_photograph_lmdb,
@@ -78,18 +83,40 @@ def test_resizing_agrees_with_torchvision(shape, size):
     assert np.array_equal(resize_and_crop(picture, size), twin(picture))
 
 
-def test_every_record_is_made_from_the_full_photograph(folder, tmp_path):
+def psnr(one: np.ndarray, other: np.ndarray) -> float:
+    error = np.mean((one.astype(float) - other) ** 2)
+    return 10 * np.log10(255**2 / max(error, 1e-9))
+
+
+def test_records_are_the_photographs_at_all_sizes(folder, tmp_path):
     photographs = find_photographs(folder)
-    report = write_photograph_lmdb(tmp_path / "p.lmdb", photographs, sizes=[8, 32], workers=1)
+    report = write_photograph_lmdb(tmp_path / "p.lmdb", photographs, sizes=[16, 32], workers=1)
     records = contents(tmp_path / "p.lmdb")
     assert report == (7, [], 1)
-    keys = {f"{size}-{n:05d}" for size in (8, 32) for n in range(7)}
+    keys = {f"{size}-{n:05d}" for size in (16, 32) for n in range(7)}
     assert records.keys() == keys - {"32-00005"} | {"length"}  # the small one is not enlarged
     assert records["length"] == b"7"
     for key in records.keys() - {"length"}:
         size, n = map(int, key.split("-"))
-        expected = resize_and_crop(Image.open(photographs[n]), size)
+        expected = multiscale(Image.open(photographs[n]), [16, 32])[size]
         assert records[key] == encode_jpeg(np.asarray(expected)), key
+
+
+@pytest.mark.parametrize("kind", ["photograph", "noise", "gradient", "wide"])
+def test_small_sizes_are_as_good_as_from_the_full_photograph(kind):
+    picture = photograph(1, (700, 512) if kind == "wide" else (512, 512))
+    if kind == "noise":
+        noise = np.random.default_rng(1).integers(0, 256, (512, 512, 3), dtype=np.uint8)
+        picture = Image.fromarray(noise)
+    elif kind == "gradient":
+        y, x = np.mgrid[0:255:512j, 0:255:512j]
+        picture = Image.fromarray(np.stack([x, y, (x + y) / 2], axis=2).astype(np.uint8))
+    made = multiscale(picture, [8, 16, 32, 64, 128, 256])
+    assert sorted(made) == [8, 16, 32, 64, 128, 256]
+    for size, small in made.items():
+        full = np.asarray(resize_and_crop(picture, size))
+        exact = size == 256 or kind == "wide"
+        assert psnr(np.asarray(small), full) > (99 if exact else 48), size
 
 
 def test_upscaling_is_on_request(folder):
@@ -152,6 +179,23 @@ def test_a_few_unreadable_photographs_are_left_out_and_many_stop(folder, tmp_pat
         write_photograph_lmdb(tmp_path / "b.lmdb", find_photographs(folder), sizes=[8], workers=1)
     assert "00002.png" in str(caught.value)
     assert not (tmp_path / "b.lmdb").exists()
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "broken link", "empty", "cut", "sparse"])
+def test_what_is_named_like_a_photograph_but_is_none_is_left_out(folder, kind):
+    path, whole = folder / "7.png", (folder / "00000" / "00001.png").read_bytes()
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "broken link":
+        path.symlink_to("nowhere.png")
+    else:
+        path.write_bytes({"empty": b"", "cut": whole[:-900], "sparse": whole}[kind])
+        os.truncate(path, 2**40 if kind == "sparse" else path.stat().st_size)
+    assert find_photographs(folder)[7] == path
+    encoded = encode_photograph(path, sizes=[8], upscale=False)
+    assert encoded.problem.startswith(f"{path}: not a") and not encoded.jpegs
 
 
 def test_ids_are_numbers_of_names_at_any_depth(folder):
@@ -259,7 +303,7 @@ def test_batch_and_workers_do_not_show(resources, tmp_path):
 
 def test_an_interrupted_rendering_goes_on(resources, tmp_path, monkeypatch):
     write(tmp_path / "whole", resources)
-    encode, calls = rendering_lmdb.encode_png, []
+    encode, calls = rendering_lmdb.encode_rendering, []
 
     def stop(picture):
         calls.append(picture)
@@ -272,7 +316,7 @@ def test_an_interrupted_rendering_goes_on(resources, tmp_path, monkeypatch):
             super().__init__(*arguments, records_per_commit=2, **options)
 
     monkeypatch.setattr(rendering_lmdb, "LmdbWriter", Writer)
-    monkeypatch.setattr(rendering_lmdb, "encode_png", stop)
+    monkeypatch.setattr(rendering_lmdb, "encode_rendering", stop)
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path / "a", resources, batch=1, workers=1)
     before = len(contents(tmp_path / "a.partial"))
@@ -284,11 +328,20 @@ def test_an_interrupted_rendering_goes_on(resources, tmp_path, monkeypatch):
     assert contents(tmp_path / "a") == contents(tmp_path / "whole")
 
 
-def test_other_parameters_do_not_continue_an_unfinished_rendering(resources, tmp_path):
-    (tmp_path / "a.partial").mkdir()
-    (tmp_path / "a.partial" / "recipe.txt").write_text("32 pixels, parameters of another file")
+@pytest.mark.parametrize("changed", ["ids", "vectors", "head"])
+def test_another_input_does_not_continue_an_unfinished_rendering(
+    resources, tmp_path, monkeypatch, changed
+):
+    renderer, table = resources.face_renderer(32), resources.parameters
+    monkeypatch.setattr(rendering_lmdb, "tqdm", None)  # stops every build at its start
+    with pytest.raises(TypeError):
+        write_rendering_lmdb(tmp_path / "a", renderer, table, size=32)
+    if changed == "head":
+        renderer.flame.v_template += 0.001
+    else:
+        table = table._replace(**{changed: getattr(table, changed) + 1})
     with pytest.raises(UserError, match="other options"):
-        write(tmp_path / "a", resources)
+        write_rendering_lmdb(tmp_path / "a", renderer, table, size=32)
 
 
 def test_the_rendering_script(resources, tmp_path):
@@ -307,3 +360,109 @@ def test_the_rendering_script_lists_what_is_missing(tmp_path):
     for name in ("generic_model.pkl", "head_template_mesh.obj", "FLAME_texture.npz"):
         assert name in done.stderr
     assert "Traceback" not in done.stderr
+
+
+# Both, stopped and killed.
+
+
+def start(script, *arguments):
+    return subprocess.Popen(
+        [sys.executable, str(SCRIPTS / script), *map(str, arguments)],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    )
+
+
+def running_members(group: int) -> list[str]:
+    """The states of a group's processes, but for those that wait to be collected."""
+    states = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has just ended
+            state, _, its_group = path.read_text().rpartition(")")[2].split()[:3]
+            states += [state] if int(its_group) == group and state != "Z" else []
+    return states
+
+
+def assert_ended(group: int) -> None:
+    for _ in range(100):
+        if not running_members(group):
+            return
+        time.sleep(0.05)
+    raise AssertionError("there still are processes of it")
+
+
+@pytest.fixture(scope="module")
+def many_photographs(tmp_path_factory):
+    """Enough to be busy with for a second or two, and the LMDB of them."""
+    folder = tmp_path_factory.mktemp("many")
+    (folder / "photos").mkdir()
+    for n in range(100):
+        photograph(n, (256, 256)).save(folder / "photos" / f"{n:05d}.jpg")
+    photographs = find_photographs(folder / "photos")
+    write_photograph_lmdb(folder / "whole", photographs, sizes=[8, 128, 256], workers=2)
+    return folder
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_the_photograph_script_with_one_line(many_photographs, tmp_path, number):
+    command = ["prepare_ffhq_multiscale_dataset.py", "--n_worker", 2, "--sizes", "8,128,256"]
+    command += ["--out", tmp_path / "a", many_photographs / "photos"]
+    building = start(*command)
+    while not (tmp_path / "a.partial" / "data.mdb").exists():
+        time.sleep(0.01)
+    time.sleep(0.15)  # the workers are starting
+    os.killpg(building.pid, number)  # as Ctrl-C in a terminal, or a batch system
+    _, errors = building.communicate(timeout=60)
+    assert building.returncode == 128 + number
+    assert errors == f"stopped by {number.name}; repeat the command to continue\n"
+    assert_ended(building.pid)
+    assert start(*command).wait() == 0
+    assert contents(tmp_path / "a") == contents(many_photographs / "whole")
+
+
+def test_a_full_disk_stops_the_photograph_script_with_one_line(many_photographs, tmp_path):
+    command = ["prepare_ffhq_multiscale_dataset.py", "--n_worker", 1, "--sizes", "8,128,256"]
+    command += ["--out", tmp_path / "a", many_photographs / "photos"]
+    building = start(*command)
+    resource.prlimit(building.pid, resource.RLIMIT_FSIZE, (500_000, 500_000))
+    _, errors = building.communicate(timeout=60)
+    assert building.returncode == 2 and errors.count("\n") == 1
+    assert "run the same command again, it goes on from here" in errors
+    assert start(*command).wait() == 0
+    assert contents(tmp_path / "a") == contents(many_photographs / "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["photographs", "renderings"])
+def test_builds_killed_at_random_moments_end_as_one_run(many_photographs, tmp_path, kind):
+    paths = write_toy_resources(tmp_path / "resources", ids=list(range(300)))
+    whole, out, longest = many_photographs / "whole", tmp_path / "a", 2.0
+    command = ["prepare_ffhq_multiscale_dataset.py", "--n_worker", 2, "--sizes", "8,128,256"]
+    command += ["--out", out, many_photographs / "photos"]
+    if kind == "renderings":
+        whole, out, longest = tmp_path / "whole", paths.renderings, 6.0
+        command = ["create_deca_rendered_lmdb.py", "--resources", paths.root, "--size", 64]
+        write_rendering_lmdb(
+            whole,
+            Resources(paths.root).face_renderer(64),
+            Resources(paths.root).parameters,
+            size=64,
+        )
+    random, rounds = np.random.default_rng(0), 0
+    while rounds < 20:
+        building = start(*command)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            building.wait(random.uniform(0.1, longest))
+        if building.poll() is None:
+            building.kill()
+            rounds += 1
+        building.communicate(timeout=60)
+        assert_ended(building.pid)
+        if out.exists():
+            assert contents(out) == contents(whole)
+            shutil.rmtree(out)
+    assert start(*command).wait() == 0
+    assert contents(out) == contents(whole)

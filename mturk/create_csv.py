@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from my_utils.cli import run_script, script_parser
+from my_utils.foreign_text import path_below
 from my_utils.study_inputs import (
     add_input_options,
     balanced_sides,
@@ -45,7 +46,7 @@ def main() -> None:
     for question in pair_questions(pictures):
         questions.setdefault(question.models, []).append(question)
     for (full_model, ablation), pairs in questions.items():
-        path = args.folder / "input_csvs" / f"{full_model}_VS_{ablation}.csv"
+        path = path_below(args.folder, f"input_csvs/{full_model}_VS_{ablation}.csv")
         write_ablation(path, pairs, checks, args)
         print(f"wrote {path}: {len(pairs)} pairs, {args.attention + args.repeats} checks")
 

@@ -139,11 +139,16 @@ def output_folder(args: argparse.Namespace, synthesizer) -> Path:
 
 def remember_settings(outdir: Path, args: argparse.Namespace, models: dict[str, Path]) -> None:
     """Record what the pictures depend on, so that no later call mixes others among them."""
+    from my_utils.safe_read import reading
+
     settings: dict = {name: getattr(args, name) for name in ("study", "seed", "truncation")}
     for name, path in models.items():
         settings[name] = file_sha256(path)
     record = outdir / "settings.json"
-    earlier = json.loads(record.read_text()) if record.exists() else {}
+    earlier = {}
+    if record.exists():
+        with reading(record):
+            earlier = dict(json.loads(record.read_text()))
     for name in settings.keys() & earlier.keys():
         if settings[name] != earlier[name]:
             raise UserError(

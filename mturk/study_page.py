@@ -32,6 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from my_utils.atomic_file import atomic_path
 from my_utils.cli import positive_int, run_script, script_parser
 from my_utils.errors import UserError
+from my_utils.foreign_text import path_below
 from my_utils.study_inputs import add_check_options
 from my_utils.study_manifest import read_manifest
 from my_utils.study_questions import (
@@ -109,7 +110,7 @@ def main() -> None:
     args = parse_args()
     pictures = read_manifest(args.folder)
     kind = pictures[0].study
-    images = (args.outdir or args.folder / "study_page") / "images"
+    images = path_below(args.outdir or path_below(args.folder, "study_page"), "images")
     known = args.attention + 1  # the first one is the example
     questions: Sequence[PairQuestion | RatingQuestion]
     checks: Sequence[PairQuestion | RatingQuestion]
@@ -200,7 +201,7 @@ def copy_pictures(folder: Path, images: Path, files: Sequence[str]) -> None:
     from tqdm import tqdm
 
     for file in tqdm(files, desc="copying", unit="picture", disable=None):
-        target = images / file
+        target = path_below(images, file)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / file, target)
 

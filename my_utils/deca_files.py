@@ -13,7 +13,8 @@ from model.flame import FlameParams
 from my_utils.atomic_file import atomic_path
 from my_utils.checked_fields import read_fields
 from my_utils.errors import UserError
-from my_utils.safe_read import reading
+from my_utils.foreign_text import shown
+from my_utils.safe_read import as_numbers, reading
 
 PARAMETER_FIELDS = {  # name in the parameter file: name here, in the order of the vector
     "shape": "shape",
@@ -43,8 +44,8 @@ def load_parameters(path: Path) -> ParameterTable:
     entries = _read_folder(path) if path.is_dir() else read_fields(path)
     try:
         return _table(entries)
-    except ValueError as error:
-        raise UserError(f"{path} does not hold DECA's parameters: {error}") from None
+    except Exception as error:  # what the entries hold may be anything
+        raise UserError(f"{path} does not hold DECA's parameters: {shown(error)}") from error
 
 
 def _read_folder(folder: Path) -> dict[str, Mapping]:
@@ -65,7 +66,7 @@ def _table(entries: Mapping[str, Mapping]) -> ParameterTable:
         for field, name in PARAMETER_FIELDS.items():
             if not isinstance(entry, Mapping) or field not in entry:
                 raise ValueError(f"entry {key} has no {field!r}")
-            code = np.asarray(entry[field]).reshape(-1)
+            code = as_numbers(entry[field]).reshape(-1)
             columns = FLAME_SLICES[name]
             expected = columns.stop - columns.start
             if code.size != expected or code.dtype.kind not in "iuf":
@@ -117,5 +118,7 @@ def load_bad_images(path: Path) -> frozenset[int]:
     with reading(path):
         if "bad_images" not in fields:
             raise ValueError("it has no field 'bad_images'")
-        names = np.asarray(fields["bad_images"]).astype(str).ravel()
-        return frozenset(map(_face_id, names.tolist()))
+        names = fields["bad_images"]
+        if isinstance(names, np.ndarray):
+            names = (names.astype(str) if names.dtype.kind == "S" else names).ravel().tolist()
+        return frozenset(map(_face_id, names))

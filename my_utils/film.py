@@ -19,6 +19,7 @@ GIF_TICKS = 100  # per second, in which a GIF counts time
 MAX_GIF_FPS = 50  # viewers show frames of a single tick slowly
 CONSTANT_QUALITY = 18  # H.264's scale: 0 loses nothing, 23 is usual, 51 is worst
 BT709 = "scale=out_color_matrix=bt709:out_range=tv"  # the colours that players expect
+SOUNDS = "wav,w64,aiff,au,mp3,aac,flac,ogg,mov,matroska"  # ffmpeg's names of formats
 MP4 = ("-movflags", "+faststart", "-f", "mp4")  # plays before it is loaded
 
 AddFrame = Callable[[np.ndarray], object]
@@ -55,7 +56,7 @@ class FilmWriter:
         if audio and not Path(audio).is_file():
             raise UserError(f"the sound track {audio} does not exist")
         if audio:  # heard before anything is drawn
-            _run_ffmpeg("-i", audio, "-map", "0:a:0", "-t", 1, "-f", "null", "-")
+            _run_ffmpeg(*_sound(audio), "-map", "0:a:0", "-t", 1, "-f", "null", "-")
 
     def __enter__(self) -> "FilmWriter":
         self._shape: tuple[int, ...] | None = None
@@ -133,8 +134,8 @@ def _mp4(path: Path, size: tuple[int, int], fps: float, audio: Path | None) -> I
         with _h264(silent, size, fps) as write_pixels:
             yield write
         if audio:  # silence after the sound, so that the pictures decide when the film ends
-            streams = ["-i", silent, "-i", audio, "-map", "0:v", "-map", "1:a:0", "-c:v", "copy"]
-            _run_ffmpeg(*streams, "-af", "apad", "-t", count / fps, *MP4, path)
+            streams = ["-i", silent, *_sound(audio), "-map", "0:v", "-map", "1:a:0"]
+            _run_ffmpeg(*streams, "-c:v", "copy", "-af", "apad", "-t", count / fps, *MP4, path)
 
 
 @contextlib.contextmanager
@@ -166,6 +167,11 @@ def _h264(path: Path, size: tuple[int, int], fps: float) -> Iterator[AddFrame]:
         finally:
             process.kill()
             process.communicate()
+
+
+def _sound(path: Path) -> list[object]:
+    """A sound track as an input of ffmpeg, which otherwise follows a playlist to any file."""
+    return ["-protocol_whitelist", "file", "-format_whitelist", SOUNDS, "-i", f"file:{path}"]
 
 
 def _run_ffmpeg(*words: object) -> None:

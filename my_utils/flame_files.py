@@ -13,11 +13,12 @@ from constants import RENDER_SIZE, SHAPE_DIM, TEXTURE_DIM
 from model.flame import EXPRESSION_COLUMNS, FlameAssets, LandmarkEmbedding, TextureSpace
 from model.mesh import UvLayout
 from model.texture_sampler import TexelTable
+from my_utils.allowance import Allowance
 from my_utils.atomic_file import atomic_path
 from my_utils.checked_fields import float_field, index_field, read_fields
 from my_utils.errors import UserError
 from my_utils.image_codec import decode_image
-from my_utils.safe_read import npy_header, reading
+from my_utils.safe_read import as_numbers, npy_header, open_archive, read_plain_npy, reading
 from my_utils.wavefront import read_obj
 
 FLAME_SITE = "https://flame.is.tue.mpg.de after registration"
@@ -84,14 +85,19 @@ def save_flame(path: Path, assets: FlameAssets, *, source_sha256: str) -> None:
 
 def converted_from(path: Path) -> str:
     """The sha256 of the file that a model written by `save_flame` was read from."""
-    with reading(path), zipfile.ZipFile(path) as archive:
+    with reading(path), _open(path) as archive:
         return str(_member(archive, "source_sha256"))
+
+
+def _open(path: Path) -> zipfile.ZipFile:
+    return open_archive(path, Allowance(path.stat().st_size))
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> np.ndarray:
     """One array of a .npz file."""
-    with archive.open(f"{name}.npy") as file:
-        return np.lib.format.read_array(file, allow_pickle=False)
+    member = archive.getinfo(f"{name}.npy")
+    with archive.open(member) as file:
+        return read_plain_npy(file, member.file_size)
 
 
 def load_landmarks(
@@ -104,7 +110,7 @@ def load_landmarks(
         fields = dict(fields)
         for name in ("full_lmk_faces_idx", "full_lmk_bary_coords"):
             if name in fields:  # published with a leading axis of one
-                fields[name] = np.asarray(fields[name]).squeeze()
+                fields[name] = as_numbers(fields[name]).squeeze()
         return LandmarkEmbedding(
             static_faces=index_field(fields, "static_lmk_faces_idx", (51,), below=face_count),
             static_barycentric=float_field(fields, "static_lmk_bary_coords", (51, 3)),
@@ -120,7 +126,7 @@ def load_texture_space(path: Path) -> TextureSpace:
 
     The published file holds 200 directions, 1.2 GB in memory, so it is read in pieces.
     """
-    with reading(path), zipfile.ZipFile(path) as archive:
+    with reading(path), _open(path) as archive:
         if "MU.npy" in archive.namelist():
             raise _other_texture_space(path, "the albedo space FLAME_albedo_from_BFM.npz")
         mean = float_field({"mean": _member(archive, "mean")}, "mean", (None, None, 3))
@@ -171,7 +177,7 @@ def load_uv_layout(
 ) -> UvLayout:
     """Read the texture layout of `head_template_mesh.obj`; UserError if it has other triangles."""
     with reading(path):
-        layout, obj_faces = read_obj(path, path.read_text(encoding="latin1"))
+        layout, obj_faces = read_obj(path)
     if faces is not None and not np.array_equal(obj_faces, faces):
         raise UserError(
             f"{path} has other triangles than the FLAME model ({len(obj_faces)} and {len(faces)}, "

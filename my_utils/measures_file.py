@@ -5,10 +5,14 @@ of the faces, the generator.
 """
 
 import json
+import re
 from pathlib import Path
 
 from my_utils.atomic_file import atomic_path
 from my_utils.safe_read import reading
+
+LARGEST = 1e18  # number
+NAME = re.compile(r"[\w .,:/()%+-]{1,100}")  # of a measure: means nothing in Markdown and LaTeX
 
 
 def append_measure(
@@ -20,7 +24,10 @@ def append_measure(
         more: count, seed, nimg, generator, ...; whatever JSON holds.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    before = path.read_text() if path.exists() else ""
+    before = ""
+    if path.exists():
+        with reading(path):
+            before = path.read_text()
     row = {"measure": measure, "value": value, "protocol": protocol, **more}
     with atomic_path(path) as temporary:
         temporary.write_text(f"{before}{json.dumps(row)}\n")
@@ -30,11 +37,22 @@ def read_measures(path: Path) -> list[dict]:
     """The rows of the file, oldest first.
 
     Raises:
-        UserError: the file is missing or damaged, or a row has no measure, value or protocol.
+        UserError: the file is missing or damaged, or a row has no measure, value or protocol, or
+            one that has no place in a table.
     """
     with reading(path):
         rows = [json.loads(line) for line in path.read_text().splitlines()]
         for row in rows:
-            if not {"measure", "value", "protocol"} <= row.keys():
-                raise ValueError(f"row {row} has no measure, value or protocol")
+            _check(row)
     return rows
+
+
+def _check(row: dict) -> None:
+    if not {"measure", "value", "protocol"} <= row.keys():
+        raise ValueError(f"row {row} has no measure, value or protocol")
+    for name in ("measure", "protocol"):
+        if not isinstance(row[name], str) or not NAME.fullmatch(row[name]):
+            raise ValueError(f"the {name} of a row is no name: {row[name]!r}")
+    for name in {"value", "count", "nimg"} & row.keys():
+        if type(row[name]) not in (int, float) or abs(row[name]) > LARGEST:
+            raise ValueError(f"the {name} of a row is no number: {row[name]!r}")

@@ -8,7 +8,8 @@ import torch
 
 from model.flame import FlameParams
 from my_utils.atomic_file import atomic_path
-from my_utils.errors import UserError
+from my_utils.checked_fields import float_field, index_field, read_fields
+from my_utils.safe_read import reading
 
 FIELDS = tuple(field.name for field in dataclasses.fields(FlameParams))
 
@@ -36,17 +37,14 @@ def save_published_params(path: Path, params: FlameParams, styles: list[int]) ->
 
 def load_params(path: Path) -> tuple[FlameParams, list[int]]:
     """Read what `save_params` wrote; UserError names what is missing, misshapen or no number."""
-    try:
-        with np.load(path) as file:
-            arrays = {name: torch.from_numpy(file[name]).float() for name in FIELDS}
-            seeds = file["seeds"].astype(np.int64).tolist()
-        params = FlameParams(**arrays)
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist") from None
-    except Exception as error:  # NumPy and zipfile raise a dozen types for files they cannot read
-        raise UserError(f"{path} is not a params.npz of this project: {error}") from error
-    if len(seeds) != len(params) or not seeds or min(seeds) < 0:
-        raise UserError(f"{path} must hold a seed of at least 0 for each of {len(params)} faces")
-    if not params.to_vector().isfinite().all():
-        raise UserError(f"{path} holds parameters that are not finite")
-    return params, seeds
+    path = Path(path)
+    fields = read_fields(path)
+    with reading(path):
+        seeds = index_field(fields, "seeds", (None,))
+        if not len(seeds):
+            raise ValueError("it holds no face")
+        arrays = {}
+        for name in FIELDS:
+            shape = (len(seeds), 9, 3) if name == "lighting" else (len(seeds), None)
+            arrays[name] = torch.from_numpy(float_field(fields, name, shape))
+        return FlameParams(**arrays), seeds.tolist()

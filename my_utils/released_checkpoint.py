@@ -7,20 +7,21 @@ with the progress. Unlike ours they carry no configuration: it follows from the 
 
 import dataclasses
 import re
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from model.condition import condition_channels
+from my_utils.checked_fields import index_field, read_fields
 from my_utils.errors import UserError
 from my_utils.networks import build_discriminator, build_generator
 from my_utils.run_config import RUNS, RunConfig
 from my_utils.safe_read import reading
+from my_utils.tensor_file import load_tensors
 
+PARTS = ("generator", "generator_running", "discriminator_flm", "g_optimizer", "d_optimizer_flm")
 FIRST_CONDITION_LAYER = "generator.progression.0.st_cv1.noise.noise_conv.0.weight"
 
 
@@ -70,7 +71,7 @@ def released_generator(
     """
     path = Path(path)
     with reading(path):
-        weights = _load(path)["generator_running"]
+        weights = load_tensors(path, only=["generator_running"])["generator_running"]
         config = RUNS[_run_of(path, weights, run_id)]
         with torch.device("meta"):
             generator = build_generator(config)
@@ -92,7 +93,7 @@ def released_training_state(path: Path, config: RunConfig) -> dict:
     with torch.device("meta"):
         generator, discriminator = build_generator(config), build_discriminator(config)
     with reading(path):
-        file = _load(path)
+        file = load_tensors(path, only=PARTS)
         weights_g, weights_d = file["generator"], file["discriminator_flm"]
         _run_of(path, weights_g, config.run_id)
         return {
@@ -104,21 +105,6 @@ def released_training_state(path: Path, config: RunConfig) -> dict:
             "nimg": _images_seen(path, config),
             "config": recipe.to_dict(),
         }
-
-
-def _load(path: Path) -> dict:
-    """The dictionary in a `.model` file; its tensors stay on the disk until they are used."""
-    in_zip_format = zipfile.is_zipfile(path)
-    if in_zip_format:
-        with zipfile.ZipFile(path) as archive:
-            if damaged := archive.testzip():  # torch does not look at the checksums
-                raise ValueError(f"the checksum of {damaged} is wrong")
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=in_zip_format)
-    except Exception as error:  # torch's own text advises to load without this protection
-        call = re.search(r"GLOBAL ([\w.]+)", str(error))
-        reason = f"it asks for {call[1]}" if call else "torch did not write it"
-        raise ValueError(f"{reason}; nothing in it was executed") from error
 
 
 def _run_of(path: Path, weights: Mapping[str, Tensor], run_id: int | None) -> int:
@@ -155,8 +141,9 @@ def _check_progress(path: Path, config: RunConfig) -> None:
 
     Nothing else is taken from it: the published code never advanced its count of images.
     """
-    with reading(path), np.load(path, allow_pickle=False) as fields:
-        resolution = int(fields["resolution"])
+    fields = read_fields(path)
+    with reading(path):
+        resolution = int(index_field(fields, "resolution", ()))
     if resolution != config.resolution:
         raise UserError(
             f"{path} is of a training at {resolution} pixels, not {config.resolution}: it belongs "
@@ -171,6 +158,8 @@ def _our_weights(weights: Mapping[str, Tensor], network: nn.Module) -> dict[str,
     state = {name: torch.zeros(shapes[name]) for name in shapes if name == "mapping.mean_w"}
     for key, value in weights.items():
         name = our_key(key)
+        if not (isinstance(value, Tensor) and value.is_floating_point()):
+            raise ValueError(f"{key} is no tensor of weights")
         if name == "style_table":
             state[name] = value
         elif name in shapes:
@@ -199,8 +188,12 @@ def _our_optimizer(optimizer: Mapping, published_keys: list[str], network: nn.Mo
             for moment in ("exp_avg", "exp_avg_sq")
         }
         # Torch 1.7 saved a plain number.
-        state[number]["step"] = torch.as_tensor(moments[name]["step"], dtype=torch.float32)
+        step = torch.as_tensor(moments[name]["step"], dtype=torch.float32)
+        state[number]["step"] = step.reshape(())
     betas = tuple(float(beta) for beta in group["betas"])
+    settings = [value for name, value in group.items() if name not in ("betas", "params")]
+    if not all(value is None or isinstance(value, (bool, int, float)) for value in settings):
+        raise ValueError("its optimizer has settings that are no numbers")
     return {
         "state": state,
         "param_groups": [{**group, "betas": betas, "params": list(range(len(state)))}],

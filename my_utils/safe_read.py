@@ -1,95 +1,63 @@
 """Reads files of strangers without running anything in them: pickles, NumPy and torch files.
 
-This is the project's only unpickler. It gives out nothing but inert stand-ins, and whatever goes
-wrong while reading becomes one sentence that names the file.
+Only inert stand-ins are made of what a pickle names, and no file takes more memory than its size
+explains. Whatever goes wrong while reading becomes one sentence that names the file.
 """
 
 import contextlib
 import gc
-import pickle
+import math
+import stat
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import IO
 
 import numpy as np
-import scipy.io
 
+from my_utils.allowance import Allowance
 from my_utils.errors import UserError
-from my_utils.pickle_stand_ins import resolve, stand_in
-
-
-class _RestrictedUnpickler(pickle.Unpickler):
-    """Knows the names that array data needs, as inert stand-ins, and refuses all others."""
-
-    def __init__(self, file: IO[bytes], path: Path, storages: "_TorchStorages | None" = None):
-        # latin1 keeps the bytes of Python 2 strings, in which NumPy data of that time is stored.
-        super().__init__(file, encoding="latin1")
-        self.path = path
-        self.storages = storages
-
-    def find_class(self, module: str, name: str) -> Callable:
-        kind = stand_in(module, name)
-        if kind is None:
-            raise UserError(
-                f"{self.path} is refused and nothing in it was executed: it asks for "
-                f"{module}.{name}, which array data never needs"
-            )
-        return kind
-
-    def persistent_load(self, identifier: tuple) -> np.ndarray:
-        if self.storages is None:
-            raise ValueError("it refers to data outside of itself")
-        return self.storages.read(identifier)
-
-
-class _TorchStorages:
-    """The numbers of the tensors in a file of torch.save: one member of the archive for each."""
-
-    def __init__(self, archive: zipfile.ZipFile, folder: str):
-        # torch does not compress; a compressed member may hold far more than the file.
-        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
-            raise ValueError("it is compressed, which torch.save never does")
-        byte_order = f"{folder}byteorder"  # missing in older files
-        if byte_order in archive.namelist() and archive.read(byte_order) != b"little":
-            raise ValueError("its numbers are not in little-endian order")
-        self.archive, self.folder = archive, folder
-        self.loaded: dict[str, np.ndarray] = {}  # tensors may share numbers
-
-    def read(self, identifier: tuple) -> np.ndarray:
-        """The storage that a pickle names: ("storage", type, member, device, length)."""
-        _, kind, key, _, length = identifier
-        if key not in self.loaded:
-            data = self.archive.read(f"{self.folder}data/{key}")
-            self.loaded[key] = np.frombuffer(data, kind.dtype)
-        numbers = self.loaded[key]
-        if numbers.dtype != kind.dtype or len(numbers) != length:
-            raise ValueError(f"its member data/{key} is not {length} numbers of {kind.dtype}")
-        return numbers
+from my_utils.foreign_text import shown
+from my_utils.matlab_file import read_matlab
+from my_utils.pickle_machine import PickleMachine
+from my_utils.pickle_stand_ins import RefusedError, Resolver
+from my_utils.torch_file import is_old_torch, read_old_torch, read_torch_archive
 
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[None]:
     """Turn every way in which reading `path` can fail into one sentence that names it."""
     try:
-        with path.open("rb") as file:
-            head = file.read(64)
-        if head.startswith(b"version https://git-lfs"):
-            raise UserError(
-                f"{path} is a Git LFS pointer, not the file itself: run `git lfs pull` where it "
-                "came from, or download the file"
-            )
+        _check_is_file(path)
         yield
     except UserError:
         raise
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
+    except RefusedError as error:
+        raise UserError(f"{path} is refused and nothing in it was executed: {error}") from error
     except Exception as error:  # damaged files make the readers raise nearly anything
-        reason = str(error) or type(error).__name__
+        reasons = {
+            RecursionError: "it is nested too deeply",
+            MemoryError: "it asks for more memory than there is",
+        }
+        reason = reasons.get(type(error)) or shown(error) or type(error).__name__
         raise UserError(f"{path} is incomplete, damaged or of another kind: {reason}") from error
 
 
-def restricted_load(path: Path) -> object:
+def _check_is_file(path: Path) -> None:
+    if not stat.S_ISREG(path.stat().st_mode):  # to read a device may never end
+        raise UserError(f"{path} is a folder or a device, not a file")
+    with path.open("rb") as file:
+        head = file.read(64)
+    if head.startswith(b"version https://git-lfs"):
+        raise UserError(
+            f"{path} is a Git LFS pointer, not the file itself: run `git lfs pull` where it "
+            "came from, or download the file"
+        )
+
+
+def restricted_load(path: Path, only: Collection[str] | None = None) -> object:
     """Read a file of a stranger that may hold objects, without running any code.
 
     Pickles, .npy, .npz, .mat and what torch.save writes are told apart by their first bytes.
@@ -97,57 +65,114 @@ def restricted_load(path: Path) -> object:
     tensors come as NumPy arrays, chumpy objects as something `numpy.asarray` understands. A
     dictionary saved with numpy.save comes as that dictionary, an archive as one of its arrays.
 
+    Args:
+        only: entries of the dictionary in a pickle or torch file that are wanted; the others are
+            not looked at.
+
     Raises:
         UserError: the file is missing, damaged, or names anything that is not array data.
     """
     path = Path(path)
-    with reading(path), path.open("rb") as file:
-        head = file.read(6)
+    with reading(path), path.open("rb") as file, _no_garbage_collection():
+        size = path.stat().st_size
+        allowance = Allowance(size)
+        head = file.read(16)
         file.seek(0)
         if head.startswith(b"PK"):
-            return _read_archive(file, path)
-        if head == b"\x93NUMPY":
-            return _read_npy(file, path)
-        if head == b"MATLAB":
-            fields = scipy.io.loadmat(file)
-            return {name: value for name, value in fields.items() if not name.startswith("__")}
-        return _unpickle(file, path)
+            with open_archive(file, allowance) as archive:
+                return _read_archive(archive, allowance, only)
+        if head.startswith(b"\x93NUMPY"):
+            return _read_npy(file, size, allowance)
+        if head.startswith(b"MATLAB"):
+            return read_matlab(file.read(), allowance)
+        if is_old_torch(head):
+            return _resolve(read_old_torch(file.read(), allowance), allowance, only)
+        return _unpickle(file.read(), allowance, only)
 
 
-def _read_archive(file: IO[bytes], path: Path) -> object:
-    with zipfile.ZipFile(file) as archive:
-        names = archive.namelist()
-        for name in names:
-            if name.endswith("/data.pkl"):
-                storages = _TorchStorages(archive, name.removesuffix("data.pkl"))
-                with archive.open(name) as member:
-                    return _unpickle(member, path, storages)
-        arrays = {}
-        for name in names:
-            with archive.open(name) as member:
-                arrays[name.removesuffix(".npy")] = _read_npy(member, path)
-        return arrays
-
-
-def _read_npy(file: IO[bytes], path: Path) -> object:
-    _, _, dtype = npy_header(file)
-    if dtype.hasobject:
-        array = np.asarray(_unpickle(file, path))
-        return array.item() if array.shape == () else array
-    file.seek(0)
-    return np.lib.format.read_array(file, allow_pickle=False)
-
-
-def _unpickle(file: IO[bytes], path: Path, storages: _TorchStorages | None = None) -> object:
+@contextlib.contextmanager
+def _no_garbage_collection() -> Iterator[None]:
     # The parameters of 70 000 faces are a million small objects; collecting garbage among them
     # doubles the time.
     was_enabled = gc.isenabled()
     gc.disable()
     try:
-        return resolve(_RestrictedUnpickler(file, path, storages).load())
+        yield
     finally:
         if was_enabled:
             gc.enable()
+
+
+def open_archive(file: IO[bytes] | Path, allowance: Allowance) -> zipfile.ZipFile:
+    """A zip archive whose members are plain, each there once, and fit into the allowance together.
+
+    What they say of their size holds: the reader stops there.
+    """
+    archive = zipfile.ZipFile(file)
+    members = archive.infolist()
+    if len({member.filename for member in members}) < len(members):
+        raise ValueError("it has two members of one name")
+    if not {member.compress_type for member in members} <= {
+        zipfile.ZIP_STORED,
+        zipfile.ZIP_DEFLATED,
+    }:
+        raise ValueError("it is compressed as NumPy and torch never do")
+    allowance.take(sum(member.file_size for member in members))
+    return archive
+
+
+def _read_archive(
+    archive: zipfile.ZipFile, allowance: Allowance, only: Collection[str] | None
+) -> object:
+    for member in archive.infolist():
+        if member.filename.endswith("/data.pkl"):
+            content = read_torch_archive(archive, member.filename, allowance)
+            return _resolve(content, allowance, only)
+    arrays = {}
+    for member in archive.infolist():
+        with archive.open(member) as file:
+            name = member.filename.removesuffix(".npy")
+            arrays[name] = _read_npy(file, member.file_size, allowance)
+    return arrays
+
+
+def _read_npy(file: IO[bytes], size: int, allowance: Allowance) -> object:
+    _, _, dtype = npy_header(file)
+    if dtype.hasobject:
+        array = np.asarray(_unpickle(file.read(), allowance))
+        return array.item() if array.shape == () else array
+    file.seek(0)
+    return read_plain_npy(file, size)
+
+
+def read_plain_npy(file: IO[bytes], size: int) -> np.ndarray:
+    """The array of numbers or text in an open .npy file of so many bytes.
+
+    Raises:
+        ValueError: it holds objects, or is larger than the file.
+    """
+    shape, _, dtype = npy_header(file)
+    # Of text without letters, an array of any size takes no byte.
+    if dtype.itemsize == 0 or not 0 <= math.prod(shape) * dtype.itemsize <= size:
+        raise ValueError(f"its array {shape} of {dtype} is larger than the file")
+    file.seek(0)
+    return np.lib.format.read_array(file, allow_pickle=False)
+
+
+def as_numbers(value: object) -> np.ndarray:
+    """What a file of a stranger holds in place of an array, as one; ValueError for a list of text.
+
+    In an array of text, every item has the room of the longest.
+    """
+    if isinstance(value, (list, tuple)) and _holds_text(value):
+        raise ValueError("there is text where numbers should be")
+    return np.asarray(value)
+
+
+def _holds_text(value: object) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(map(_holds_text, value))
+    return isinstance(value, (str, bytes))
 
 
 def npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
@@ -156,3 +181,20 @@ def npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
     if version == (1, 0):
         return np.lib.format.read_array_header_1_0(file)
     return np.lib.format.read_array_header_2_0(file)
+
+
+def _unpickle(data: bytes, allowance: Allowance, only: Collection[str] | None = None) -> object:
+    def refuse(identifier: object) -> None:
+        raise ValueError("it refers to data outside of itself")
+
+    return _resolve(PickleMachine(data, refuse, allowance).run(), allowance, only)
+
+
+def _resolve(content: object, allowance: Allowance, only: Collection[str] | None) -> object:
+    if only is not None:
+        if not isinstance(content, dict):
+            raise ValueError("it does not hold a dictionary")
+        if missing := [name for name in only if name not in content]:
+            raise ValueError(f"it lacks {missing[0]!r}")
+        content = {name: content[name] for name in only}
+    return Resolver(allowance, read_old_torch)(content)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from my_utils.errors import UserError
+from my_utils.foreign_text import shown
 from my_utils.study_trial import ABLATIONS, FULL_MODEL, RATINGS, Trial, valid_trial
 
 INPUTS = {"pairwise": ("GT", "OPTION1", "OPTION2"), "likert": ("image_url",)}
@@ -55,7 +56,7 @@ def amt_trial(row: Mapping[str, str], study: str, where: str, key: Key) -> Trial
         "participant": row["WorkerId"],
         "complete": True,
         "answer": _answer(row, study, where),
-        "ms": round(1000 * float(seconds)) if re.fullmatch(r"\d+(\.\d+)?", seconds) else None,
+        "ms": round(1000 * float(seconds)) if re.fullmatch(r"\d{1,9}(\.\d+)?", seconds) else None,
         "check": expected and "attention",
         "expected": expected,
     }
@@ -70,11 +71,15 @@ def _answer(row: Mapping[str, str], study: str, where: str) -> int:
     if study == "likert":
         label = row["Answer.category.label"]
         if label not in RATINGS:
-            raise UserError(f"{where}: the answer {label!r} is none of: {', '.join(RATINGS)}")
+            raise UserError(
+                f"{where}: the answer {shown(label)!r} is none of: {', '.join(RATINGS)}"
+            )
         return 1 + RATINGS.index(label)
     chosen = [row[name].strip().lower() for name in ANSWERS[study]]
     if sorted(chosen) != ["false", "true"]:
-        raise UserError(f"{where}: one of label1 and label2 must be true and one false: {chosen}")
+        raise UserError(
+            f"{where}: one of label1 and label2 must be true and one false: {shown(chosen)}"
+        )
     return 1 + chosen.index("true")
 
 
@@ -82,8 +87,8 @@ def _style(url: str, where: str) -> int:
     style = unquote(url).rpartition("/")[2].partition("_")[0]
     if not re.fullmatch(r"\d{1,9}", style):
         raise UserError(
-            f"{where}: the file name of {url!r} does not begin with a style number; if it is a "
-            "check, pass the key of the inputs too"
+            f"{where}: the file name of {shown(url)!r} does not begin with a style number; if it "
+            "is a check, pass the key of the inputs too"
         )
     return int(style)
 

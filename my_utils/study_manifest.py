@@ -6,14 +6,19 @@ one generated face matches its rendering. Needs no torch.
 
 import csv
 import dataclasses
+import os
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from my_utils.atomic_file import atomic_path
 from my_utils.errors import UserError
+from my_utils.foreign_text import is_formula, is_inside, shown
 
 MANIFEST = "manifest.csv"
+MODEL_NAME = r"([\w][\w.-]{0,99})?"  # files are named after models
 KINDS = {"pairwise": ("generated", "mesh"), "likert": ("pair",)}  # study: what its pictures are
 
 
@@ -85,13 +90,18 @@ def _picture(cells: list[str], where: str) -> Picture:
             continue
         if text == "" and field.type is not int:
             values[field.name] = None
-        elif text.isdecimal():
+        elif re.fullmatch(r"\d{1,18}", text):
             values[field.name] = int(text)
         else:
-            raise UserError(f"{where}: {field.name} {text!r} is not a number of at least 0")
+            raise UserError(f"{where}: {field.name} {shown(text)!r} is not a number of at least 0")
     picture = Picture(**values)
     if picture.kind not in KINDS.get(picture.study, ()):
-        raise UserError(f"{where}: {picture.study!r} has no pictures of kind {picture.kind!r}")
+        study, kind = shown(picture.study), shown(picture.kind)
+        raise UserError(f"{where}: {study!r} has no pictures of kind {kind!r}")
+    if not re.fullmatch(MODEL_NAME, picture.model):
+        raise UserError(
+            f"{where}: the model {shown(picture.model)!r} is not named by letters, digits and -._"
+        )
     if picture.kind == "pair" and picture.style is None:
         raise UserError(f"{where}: a Likert picture needs the number of its style")
     return picture
@@ -105,17 +115,19 @@ def _check(pictures: list[Picture], folder: Path, study: str | None) -> None:
     if study and studies != {study}:
         raise UserError(f"{path} is of the {studies.pop()} study: this needs a {study} study")
     files = [picture.file for picture in pictures]
-    if len(set(files)) < len(files):
-        twice = next(file for file in files if files.count(file) > 1)
-        raise UserError(f"{path} lists {twice} twice")
-    root = folder.resolve()
     for file in files:
-        parts = PurePosixPath(file).parts
-        if "\\" in file or ".." in parts or root not in (root / file).resolve().parents:
-            raise UserError(f"{path}: {file!r} is outside the manifest's folder")
-    missing = [file for file in files if not (folder / file).is_file()]
+        if not file.isprintable() or is_formula(file):
+            raise UserError(f"{path}: {shown(file)!r} cannot be the name of a picture")
+        name = PurePosixPath(file)
+        leads_out = name.is_absolute() or ".." in name.parts or "\\" in file
+        if leads_out or not is_inside(folder / file, folder):
+            raise UserError(f"{path}: {shown(file)!r} is outside the manifest's folder")
+    file, count = Counter(files).most_common(1)[0]
+    if count > 1:
+        raise UserError(f"{path} lists {file} twice")
+    missing = [file for file in files if not os.path.isfile(folder / file)]
     if missing:
         raise UserError(
             f"{len(missing)} of the {len(files)} pictures of {path} are missing, first "
-            f"{missing[0]}: repeat the command that drew them"
+            f"{shown(missing[0])}: repeat the command that drew them"
         )

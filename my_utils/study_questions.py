@@ -11,9 +11,11 @@ from PIL import Image
 
 from my_utils.atomic_file import atomic_path
 from my_utils.errors import UserError
+from my_utils.foreign_text import path_below
 from my_utils.image_codec import decode_image, encode_png
 from my_utils.study_manifest import Picture
 
+MAX_PIXELS = 2**23  # of a picture; those of 1024 pixels have a quarter
 THUMBNAIL = 32  # pixels; enough to tell how different two faces are
 
 
@@ -76,7 +78,7 @@ def pair_checks(
     The wrong one is the mesh that differs most from it.
     """
     meshes = [picture for picture in pictures if picture.kind == "mesh"]
-    pixels = [_pixels(folder / mesh.file) for mesh in meshes]
+    thumbnails = [_thumbnail(_pixels(folder / mesh.file)) for mesh in meshes]
     return [
         PairQuestion(
             meshes[row].condition,
@@ -84,7 +86,7 @@ def pair_checks(
             (meshes[row].file, meshes[other].file),
             ("mesh", "mesh of another face"),
         )
-        for row, other in _different_pairs(pixels, count, seed)
+        for row, other in _different_pairs(thumbnails, count, seed)
     ]
 
 
@@ -95,17 +97,19 @@ def rating_checks(
     differs most from it (expected 1). Their pictures are written into `outdir/attention`.
     """
     sources = list({picture.condition: picture for picture in reversed(pictures)}.values())
-    pixels = [_pixels(folder / picture.file) for picture in sources]
-    renders = [pair[:, -pair.shape[0] :] for pair in pixels]
-    pairs = _different_pairs(renders, count, seed)
-    (outdir / "attention").mkdir(parents=True, exist_ok=True)
+    thumbnails = [_thumbnail(_rendering(_pixels(folder / one.file))) for one in sources]
+    pairs = _different_pairs(thumbnails, count, seed)
+    path_below(outdir, "attention").mkdir(parents=True, exist_ok=True)
     checks = []
     for number, (row, other) in enumerate(pairs):
         source, same = sources[row], number % 2 == 0
-        picture = pixels[row].copy()
-        picture[:, : len(picture)] = renders[row if same else other]
+        picture = _pixels(folder / source.file)
+        other_pair = picture if same else _pixels(folder / sources[other].file)
+        if other_pair.shape != picture.shape:
+            raise UserError(f"{source.file} and {sources[other].file} in {folder} differ in size")
+        picture[:, : len(picture)] = _rendering(other_pair)
         file = f"attention/{'same' if same else 'other'}_{source.condition:04d}.png"
-        with atomic_path(outdir / file) as temporary:
+        with atomic_path(path_below(outdir, file)) as temporary:
             temporary.write_bytes(encode_png(picture))
         checks.append(RatingQuestion(source.condition, _style(source), file, 5 if same else 1))
     return checks
@@ -119,29 +123,39 @@ def _style(picture: Picture) -> int:
 def _pixels(path: Path) -> np.ndarray:
     """uint8 [H, W, 3]."""
     try:
-        return decode_image(path.read_bytes())
+        return decode_image(path.read_bytes(), max_pixels=MAX_PIXELS)
     except ValueError as error:
         raise UserError(f"{path}: {error}") from None
 
 
+def _rendering(
+    pair: np.ndarray,  # uint8 [R, W, 3]
+) -> np.ndarray:
+    """The right half of a Likert picture: uint8 [R, R, 3]."""
+    return pair[:, -len(pair) :]
+
+
+def _thumbnail(
+    pixels: np.ndarray,  # uint8 [H, W, 3]
+) -> np.ndarray:
+    """Small and grey: uint8 [THUMBNAIL, THUMBNAIL]."""
+    return np.asarray(Image.fromarray(pixels).convert("L").resize((THUMBNAIL, THUMBNAIL)))
+
+
 def _different_pairs(
-    images: Sequence[np.ndarray],  # uint8 [H, W, 3] each
+    thumbnails: Sequence[np.ndarray],  # as _thumbnail's
     count: int,
     seed: int,
 ) -> list[tuple[int, int]]:
     """`count` images drawn from all, each with the one of largest mean absolute difference."""
-    if count > len(images) or len(images) < 2:
+    if count > len(thumbnails) or len(thumbnails) < 2:
         raise UserError(
             f"{count} questions with a known answer need {max(2, count)} faces, and the manifest "
-            f"has {len(images)}"
+            f"has {len(thumbnails)}"
         )
-    size = (THUMBNAIL, THUMBNAIL)
-    thumbnails = np.stack(
-        [np.asarray(Image.fromarray(image).convert("L").resize(size)) for image in images]
-    )
-    rows = np.random.default_rng(seed).choice(len(images), count, replace=False).tolist()
-    differences = [np.abs(thumbnails - thumbnails[row].astype(float)) for row in rows]
+    small = np.stack(thumbnails)
+    rows = np.random.default_rng(seed).choice(len(small), count, replace=False).tolist()
     return [
-        (row, int(difference.mean(axis=(1, 2)).argmax()))
-        for row, difference in zip(rows, differences, strict=True)
+        (row, int(np.abs(small - small[row].astype(float)).mean(axis=(1, 2)).argmax()))
+        for row in rows
     ]

@@ -104,7 +104,8 @@ def interval_text(interval: tuple[float, float], pattern: str) -> str:
 def markdown_text(value: object) -> str:
     """Text that Markdown shows as it is: no HTML, no links, no cells of its own."""
     text = re.sub(r"([\\`*~$\[\]|])", r"\\\1", str(value))
-    return html.escape(" ".join(text.split()), quote=False)
+    text = html.escape(" ".join(text.split()), quote=False)
+    return text.replace("://", "&#58;//").replace("www.", "www&#46;").replace("@", "&#64;")
 
 
 def markdown_table(header: Sequence[object], rows: Iterable[Sequence[object]]) -> str:

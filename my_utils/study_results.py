@@ -15,11 +15,13 @@ from pathlib import Path
 
 from my_utils.atomic_file import atomic_path
 from my_utils.errors import UserError
+from my_utils.foreign_text import shown
 from my_utils.study_amt import AMT_COLUMNS, KEY_COLUMNS, Key, amt_row, amt_trial
 from my_utils.study_trial import COLUMNS, Trial, check_study, valid_trial
 
 SESSION = COLUMNS[: COLUMNS.index("trial")]  # what the page's JSON says once for all its trials
 KEY_SUFFIX = "_key.csv"
+MOST_BYTES = 2**26  # of a file; what it holds takes many times as much memory
 
 
 def add_results_options(parser: argparse.ArgumentParser, *, outdir: str) -> None:
@@ -80,7 +82,9 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
         if not path.is_dir():
             yield path
             continue
-        files = sorted(file for file in path.iterdir() if file.suffix in (".json", ".csv"))
+        files = sorted(
+            file for file in path.iterdir() if file.suffix in (".json", ".csv") and file.is_file()
+        )
         if not files:
             raise UserError(f"{path} holds no results: there is no .json and no .csv file in it")
         yield from files
@@ -111,6 +115,8 @@ def _read_file(path: Path, study: str, key: Key) -> Iterator[tuple[Trial, str]]:
 
 
 def _text(path: Path) -> str:
+    if path.stat().st_size > MOST_BYTES:
+        raise UserError(f"{path} is larger than the results of any study: leave it out")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
@@ -128,7 +134,7 @@ def _read_json(path: Path, text: str, study: str) -> Iterator[tuple[Trial, str]]
     if not isinstance(result, dict) or result.get("format") != "gif-study-result":
         raise UserError(f"{path} is no result of the study page: it lacks format gif-study-result")
     if result.get("version") != 1:
-        raise UserError(f"{path} has version {result.get('version')!r}: only 1 is known")
+        raise UserError(f"{path} has version {shown(result.get('version'))}: only 1 is known")
     check_study(result.get("study"), study, path)
     trials = result.get("trials")
     if not isinstance(trials, list) or not all(isinstance(trial, dict) for trial in trials):
@@ -165,10 +171,11 @@ def _layout(row: Mapping[str, str], path: Path) -> str:
     return layout
 
 
-def _check_columns(columns: Sequence[str], row: Mapping[str, str], path: Path) -> None:
-    missing = [name for name in columns if name not in row]
-    if len(missing) > len(columns) / 2:
-        raise UserError(f"{path} holds no answers of a study: its columns are {', '.join(row)}")
+def _check_columns(needed: Sequence[str], row: Mapping[str, str], path: Path) -> None:
+    missing = [name for name in needed if name not in row]
+    if len(missing) > len(needed) / 2:
+        columns = shown(", ".join(row))
+        raise UserError(f"{path} holds no answers of a study: its columns are {columns}")
     if missing:
         raise UserError(f"{path} lacks the columns {', '.join(missing)}")
 

@@ -1,7 +1,7 @@
 """From the answers of a perceptual study to its numbers: who counts, and what they say together."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,8 @@ from my_utils.study_statistics import (
     ratings_summary,
 )
 from my_utils.study_trial import ABLATIONS, Trial
+
+MOST_GROUPS = 200  # models or styles, each with a bar or a panel of its own
 
 # --- screening ------------------------------------------------------------------------------------
 
@@ -42,7 +44,8 @@ def screen(trials: Sequence[Trial], max_wrong: float) -> Screening:
     asked = Counter(trial.participant for trial in trials if trial.check == "attention")
     wrong = Counter(trial.participant for trial in trials if _is_wrong(trial))
     excluded = [name for name in asked if wrong[name] / asked[name] > max_wrong]
-    kept = [trial for trial in trials if not trial.check and trial.participant not in excluded]
+    out = set(excluded)
+    kept = [trial for trial in trials if not trial.check and trial.participant not in out]
     if not kept:
         raise UserError(
             f"no answers to analyse: {len(trials)} read, checks included, and {len(excluded)} "
@@ -126,6 +129,7 @@ def compare_models(trials: Sequence[Trial], reference: str) -> list[Comparison]:
         other = models[1 - models.index(reference)]
         assert other is not None  # as in every answer that counts
         groups.setdefault(other, []).append(trial)
+    _check_number(groups, "models")
     ranks = {model: rank for rank, model in enumerate(ABLATIONS)}
     names = sorted(groups, key=lambda model: (ranks.get(model, len(ranks)), model))
     preferences = [_preference(groups[name], reference) for name in names]
@@ -133,6 +137,15 @@ def compare_models(trials: Sequence[Trial], reference: str) -> list[Comparison]:
     p_participants = holm([found.p_participants for found in preferences])
     rows = zip(names, preferences, p_holm, p_participants, strict=True)
     return [Comparison(*row) for row in rows]
+
+
+def _check_number(groups: Collection, kind: str) -> None:
+    """Refuse what no figure could show and would take for ever."""
+    if len(groups) > MOST_GROUPS:
+        raise UserError(
+            f"the answers are about {len(groups)} {kind}, more than the {MOST_GROUPS} that a study "
+            "may have: look for a file that is no result of yours"
+        )
 
 
 def _preference(trials: Sequence[Trial], reference: str) -> Preference:
@@ -167,6 +180,7 @@ def rate_styles(trials: Sequence[Trial]) -> RatedStyles:
     styles = np.array([trial.style for trial in trials])
     pictures = np.array([trial.image_url for trial in trials])
     participants = _participants(trials)
+    _check_number(np.unique(styles), "styles")
     by_style = {
         int(style): ratings_summary(ratings[styles == style], participants[styles == style])
         for style in np.unique(styles)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from my_utils.errors import UserError
+from my_utils.foreign_text import is_formula, shown
 
 # The two studies, and the script that analyses each.
 STUDIES = {"pairwise": "mturk/plot_results.py", "likert": "mturk/plot_histogram_results.py"}
@@ -17,6 +18,8 @@ ABLATIONS = (  # in the published order
     "norm_map_rend_flm_no_tex_interp",
 )
 CHECKS = ("attention", "repeat")
+LARGEST_NUMBER = 10**18
+LONGEST_TEXT = 1000  # characters
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,8 @@ NEEDED = {
 
 def check_study(found: object, study: str, where: object) -> None:
     """Refuse answers of another study than the one to analyse."""
-    if found not in STUDIES:
-        raise UserError(f"{where}: there is no study {found!r}, only {' and '.join(STUDIES)}")
+    if not isinstance(found, str) or found not in STUDIES:
+        raise UserError(f"{where}: there is no study {_cited(found)}, only {' and '.join(STUDIES)}")
     if found != study:
         raise UserError(f"{where} is of the {found} study: analyse it with {STUDIES[found]}")
 
@@ -97,7 +100,9 @@ def valid_trial(values: Mapping[str, Any], study: str, where: str) -> Trial:
     if trial.answer not in answers:
         raise UserError(f"{where}: answer {trial.answer} is none of {list(answers)}")
     if trial.check not in (None, *CHECKS):
-        raise UserError(f"{where}: check {trial.check!r} is none of false, {', '.join(CHECKS)}")
+        raise UserError(
+            f"{where}: check {_cited(trial.check)} is none of false, {', '.join(CHECKS)}"
+        )
     if trial.check == "attention" and trial.expected not in answers:
         raise UserError(f"{where}: an attention check needs its expected answer")
     if not trial.check and study == "pairwise" and trial.model1 == trial.model2:
@@ -111,13 +116,19 @@ def valid_trial(values: Mapping[str, Any], study: str, where: str) -> Trial:
 def _check_value(name: str, kind: object, value: object, where: str) -> None:
     if kind is bool:
         if not isinstance(value, bool):
-            raise UserError(f"{where}: {name} is {value!r} instead of true or false")
+            raise UserError(f"{where}: {name} is {_cited(value)} instead of true or false")
     elif kind in (int, int | None):
-        if type(value) is not int or value < 0:
-            raise UserError(f"{where}: {name} is {value!r} instead of a number of at least 0")
+        if type(value) is not int or not 0 <= value <= LARGEST_NUMBER:
+            raise UserError(f"{where}: {name} is {_cited(value)} instead of a number of at least 0")
     elif not isinstance(value, str) or not value.strip() or not value.isprintable():
-        raise UserError(f"{where}: {name} is {value!r} instead of one line of text")
-    elif value[0] in "=+-@":
+        raise UserError(f"{where}: {name} is {_cited(value)} instead of one line of text")
+    elif len(value) > LONGEST_TEXT:
+        raise UserError(f"{where}: {name} is longer than {LONGEST_TEXT} characters")
+    elif is_formula(value):
         raise UserError(
-            f"{where}: {name} {value!r} begins like a formula of a spreadsheet: mend it"
+            f"{where}: {name} {_cited(value)} begins like a formula of a spreadsheet: mend it"
         )
+
+
+def _cited(value: object) -> str:
+    return shown(repr(value))

@@ -16,6 +16,7 @@ from model.mesh import vertex_normals
 from my_utils.deca_files import ParameterTable
 from my_utils.errors import UserError
 from my_utils.face_sampling import center_eyes
+from my_utils.foreign_text import shown
 from my_utils.tracker_cameras import (
     Crop,
     axis_angle,
@@ -67,14 +68,16 @@ def convert_faces(
     notes: Counter[str] = Counter()
     for face in tqdm(faces, unit="face", disable=None):
         if crops is not None and face.name not in crops:
-            raise UserError(f"there is no crop for {face.name}, which is in {face.file}")
+            raise UserError(f"there is no crop for {shown(face.name)}, which is in {face.file}")
         crop = crops[face.name] if crops is not None else None
         try:
             converted = convert_face(face.face, flame, crop=crop, keep_texture=keep_texture)
-        except ValueError as error:
-            raise UserError(f"face {face.name} of {face.file}: {error}") from error
+        except Exception as error:  # its numbers may be anything, far too large ones too
+            raise UserError(f"face {shown(face.name)} of {face.file}: {shown(error)}") from error
         sources.append((face.name, face.file))
         vectors.append(converted.params.to_vector()[0].numpy())
+        if not np.isfinite(vectors[-1]).all():
+            raise UserError(f"face {shown(face.name)} of {face.file}: its numbers are no face's")
         notes.update(converted.notes)
         if converted.camera_error is not None:
             errors.append(converted.camera_error * RENDER_SIZE / 2)

@@ -14,6 +14,7 @@ import numpy as np
 
 from my_utils.checked_fields import read_fields
 from my_utils.errors import UserError
+from my_utils.foreign_text import is_inside, shown
 from my_utils.safe_read import reading, restricted_load
 from my_utils.tracker_cameras import Crop
 from my_utils.tracker_formats import (
@@ -32,6 +33,8 @@ FLAME_MARK = re.compile(r"flame[ _-]?(20\d\d)", re.IGNORECASE)
 RESOURCES_VERSION = "2020"  # of the FLAME that GIF was made with
 NERF_FILE = "transforms.json"
 NERF_CAMERA = ("transform_matrix", "fl_x", "fl_y", "cx", "cy", "w", "h")
+MOST_DIGITS = 9  # of an id
+MOST_ROWS = 2**18  # of a file: two hours of a film
 CROP_COLUMNS = ("name", *Crop._fields)
 DICTIONARIES = (".npy", ".npz", ".pkl", ".pt", ".mat")
 
@@ -72,15 +75,19 @@ def tracked_faces(tool_name: str, path: Path, flame_version: str | None) -> Iter
     """
     tool, path = TOOLS[tool_name], path.absolute()
     for name, file, values in _entries(path, tool.suffixes):
-        marks = _flame_marks([os.path.relpath(file, path.parent), values])
-        _check_version(file, marks or {flame_version or tool.flame_version}, flame_version)
         try:
-            rows = _rows(values, tool.row_fields)
-            faces = [tool.read(Fields(row)) for row in rows]
-        except (ValueError, TypeError) as error:
-            raise UserError(f"{file} does not hold a face of {tool_name}: {error}") from error
-        for number, face in enumerate(faces):
-            yield NamedFace(name if len(faces) == 1 else f"{number:05d}", file, face)
+            marks = _flame_marks([os.path.relpath(file, path.parent), values])
+            _check_version(file, marks or {flame_version or tool.flame_version}, flame_version)
+            count = _row_count(values, tool.row_fields)
+            for number in range(count):
+                face = tool.read(Fields(values if count == 1 else _row(values, number, count)))
+                yield NamedFace(name if count == 1 else f"{number:05d}", file, face)
+        except UserError:
+            raise
+        except Exception as error:  # what the file holds may be anything
+            raise UserError(
+                f"{file} does not hold a face of {tool_name}: {shown(error)}"
+            ) from error
 
 
 def _entries(path: Path, suffixes: Sequence[str]) -> Iterator[tuple[str, Path, Mapping]]:
@@ -116,6 +123,9 @@ def _nerf_entries(folder: Path) -> Iterator[tuple[str, Path, Mapping]]:
         frames = [(Path(f["file_path"]), f["flame_param_path"], scene | f) for f in scene["frames"]]
         if not frames:
             raise ValueError("it has no frames")
+        for _, parameters, _ in frames:  # those of several exports are merged by names of others
+            if not is_inside(folder / parameters, folder.resolve().parent):
+                raise ValueError(f"its parameters {parameters!r} are far from its folder")
     for photograph, parameters, values in frames:
         fields = read_fields(folder / parameters)
         camera = {name: values.get(name) for name in NERF_CAMERA}
@@ -128,15 +138,23 @@ def _name(file: Path, root: Path) -> str:
     return next((part for part in reversed(parts) if part.isdecimal()), "/".join(parts))
 
 
-def _rows(values: Mapping, row_fields: Sequence[str]) -> list[Mapping]:
-    """The fields of each face, where the arrays of a file have one row for each."""
-    arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
-    leading = [arrays[name] for name in row_fields if name in arrays]
-    if not leading or leading[0].ndim != 2 or len(leading[0]) == 1:
-        return [values]
-    count = len(leading[0])
-    in_rows = {name: a for name, a in arrays.items() if a.ndim > 1 and len(a) == count}
-    return [{**values, **{name: a[row] for name, a in in_rows.items()}} for row in range(count)]
+def _row_count(values: Mapping, row_fields: Sequence[str]) -> int:
+    """The number of faces in a file, whose arrays have one row for each if there are several."""
+    found = [values[name] for name in row_fields if isinstance(values.get(name), np.ndarray)]
+    count = len(found[0]) if found and found[0].ndim == 2 else 1
+    if count > MOST_ROWS:
+        raise ValueError(f"it has {count} faces, more than the {MOST_ROWS} of a long film")
+    return count
+
+
+def _row(values: Mapping, number: int, count: int) -> dict:
+    """The fields of one of the faces; those that all share are in every one."""
+    return {
+        name: value[number]
+        if isinstance(value, np.ndarray) and value.ndim > 1 and len(value) == count
+        else value
+        for name, value in values.items()
+    }
 
 
 def _flame_marks(value: object) -> set[str]:
@@ -172,16 +190,18 @@ def face_ids(sources: Sequence[tuple[str, Path]]) -> tuple[list[int], bool]:
         the ids, and whether they are the numbers of the names.
 
     Raises:
-        UserError: two faces have the same name or number.
+        UserError: two faces have the same name or number, or a number is no id.
     """
     numbered = all(name.isdecimal() for name, _ in sources)
     files: dict[str, Path] = {}
     for name, file in sources:
+        if numbered and len(name) > MOST_DIGITS:
+            raise UserError(f"{file} holds face {shown(name)}, a number too large for an id")
         key = str(int(name)) if numbered else name
         if key in files:
             raise UserError(
-                f"{files[key]} and {file} both hold face {name}: give a file or folder in which "
-                "every face is there once"
+                f"{files[key]} and {file} both hold face {shown(name)}: give a file or folder in "
+                "which every face is there once"
             )
         files[key] = file
     if numbered:
@@ -194,9 +214,10 @@ def read_crops(path: Path) -> dict[str, Crop]:
     """Where a tool looked, by name of the photograph: a CSV table with the columns CROP_COLUMNS."""
     crops: dict[str, Crop] = {}
     with reading(path), path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            if not set(CROP_COLUMNS) <= row.keys():
-                raise ValueError(f"its first line must be {','.join(CROP_COLUMNS)}")
+        rows = csv.DictReader(file)
+        if not set(CROP_COLUMNS) <= set(rows.fieldnames or ()):
+            raise ValueError(f"its first line must be {','.join(CROP_COLUMNS)}")
+        for row in rows:
             crop = Crop(*(float(row[column]) for column in Crop._fields))
             if not (all(map(math.isfinite, crop)) and crop.size > 0 and crop.image_size > 0):
                 raise ValueError(f"the crop of {row['name']} is not one")

@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from constants import EXPRESSION_DIM, SHAPE_DIM, TEXTURE_DIM
 from my_utils.checked_fields import float_field
+from my_utils.safe_read import as_numbers
 from my_utils.tracker_cameras import (
     Motion,
     PerspectiveCamera,
@@ -62,7 +63,7 @@ class Fields:
     def array(self, *names: str, shape: tuple[int | None, ...]) -> np.ndarray:
         """The first of these fields that is there, without leading axes of one."""
         name = self.spelling(*names)
-        value = np.atleast_1d(self.values[name])
+        value = np.atleast_1d(as_numbers(self.values[name]))
         while value.ndim > len(shape) and len(value) == 1:
             value = value[0]
         return float_field({name: value}, name, shape)
@@ -87,7 +88,7 @@ class Fields:
     def rotation(self, *names: str) -> np.ndarray:
         """A rotation [3, 3], written as a matrix, as six numbers or as axis-angle."""
         name = self.spelling(*names)
-        size = np.size(self.values[name])
+        size = as_numbers(self.values[name]).size
         if size == 6:
             return rotation_6d_to_matrix(self.array(name, shape=(6,)))
         if size == 3:
@@ -104,7 +105,7 @@ class Fields:
 
     def leave_out(self, description: str, *names: str) -> None:
         """Note that these fields are left out, if they say something."""
-        if any(np.any(np.asarray(self.values[name])) for name in names if self.has(name)):
+        if any(np.any(as_numbers(self.values[name])) for name in names if self.has(name)):
             self.notes.append(f"left out: {description}")
 
 

@@ -6,13 +6,16 @@ and it installs ten small packages where gradio needs forty and exchanges Pillow
 
 import contextlib
 import io
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import viser
+import viser.infra._infra
 
 from my_utils.errors import UserError
 from my_utils.film import FilmWriter
@@ -23,6 +26,8 @@ from my_utils.viewer_state import NECK_AND_EYES, SLIDERS, STYLE_AND_CAMERA, Slid
 
 Action = Callable[[], object]
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+OWN_PAGE = re.compile(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")
 FILM_FPS = 12  # about as many pictures as a CPU draws in a second
 OPEN_FOLDERS = ("Head pose (degrees)", "Style and camera")
 MESH_COLOUR = (170, 165, 160)
@@ -52,8 +57,18 @@ class LocalServer(viser.ViserServer):
 
 
 def start_server(host: str, port: int) -> LocalServer:
-    """A server without widgets, which prints nothing; port 0 takes any free one."""
-    with contextlib.redirect_stdout(io.StringIO()):
+    """A server without widgets, which prints nothing; port 0 takes any free one.
+
+    At this machine's own address it answers its own page alone, and no other that is open in the
+    same browser: viser lets any website look and press buttons.
+    """
+    own_pages = [None, OWN_PAGE] if host in LOOPBACK else None
+    websockets = viser.infra._infra.websockets.asyncio.server
+    serve = partial(websockets.serve, origins=own_pages)
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        mock.patch.object(websockets, "serve", serve),
+    ):
         server = LocalServer(host, port, label="GIF viewer", verbose=False)
     server.gui.configure_theme(show_logo=False, show_share_button=False)
     server.scene.configure_default_lights(cast_shadow=False)  # slow where there is no GPU

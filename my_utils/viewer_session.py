@@ -9,6 +9,7 @@ import numpy as np
 from model.flame import FlameParams
 from my_utils.errors import UserError
 from my_utils.face_sampling import center_eyes, mean_face, random_params
+from my_utils.foreign_text import shown
 from my_utils.image_codec import encode_png
 from my_utils.image_io import to_uint8
 from my_utils.params_file import load_params, save_params
@@ -92,7 +93,7 @@ class Session:
             try:
                 params, seeds = load_params(path)
             except UserError as error:
-                raise UserError(str(error).replace(str(path), name)) from error
+                raise UserError(str(error).replace(str(path), shown(name))) from error
         self._loaded = params, seeds
         self.show_loaded(1)
         return len(seeds)

@@ -22,8 +22,6 @@ from constants import REPOSITORY
 from my_utils.cli import add_synthesis_options, run_script, script_parser
 from my_utils.errors import UserError
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
 
 def parse_args() -> argparse.Namespace:
     parser = script_parser(__doc__)
@@ -43,8 +41,6 @@ def check_address(host: str, port: int) -> None:
         raise UserError(
             f"cannot listen at --host {host} --port {port} ({error}): pass --port 0 for a free one"
         ) from error
-    if host not in LOOPBACK:
-        print(f"warning: --host {host} lets others in the network use the viewer", file=sys.stderr)
 
 
 def main() -> None:
@@ -56,10 +52,13 @@ def main() -> None:
 
     from my_utils.synthesis import FaceSynthesizer
     from my_utils.viewer_loop import PageLoop
-    from my_utils.viewer_page import Page, start_server
+    from my_utils.viewer_page import LOOPBACK, Page, start_server
     from my_utils.viewer_pictures import RememberedRendering
     from my_utils.viewer_session import Session
 
+    if args.host not in LOOPBACK:
+        text = f"warning: --host {args.host} lets others in the network use the viewer"
+        print(text, file=sys.stderr)
     synthesizer = FaceSynthesizer.from_args(args)
     synthesizer.renderer = RememberedRendering(synthesizer.renderer)
     scenes, films = synthesizer.dataset_params(), synthesizer.outdir(args.outdir, "viewer")

@@ -89,7 +89,7 @@ def test_saved_pictures_are_whole_or_absent(tmp_path, pixels, monkeypatch):
 
     def fail(self, file, **options):
         file.write_bytes(b"half of a")
-        raise OSError("disk full")
+        raise OSError(28, "disk full")
 
     monkeypatch.setattr(Image.Image, "save", fail)
     with pytest.raises(OSError, match="disk full"):

@@ -1,15 +1,18 @@
-"""FIR resampling against zero insertion and decimation, by hand, and under differentiation."""
+"""Resampling, convolution and activation against plain formulas, and under differentiation."""
 
 import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from plain_networks import upfirdn2d
+from torch.utils.flop_counter import FlopCounterMode
 
 from model.ops import (
     LEAKY_RELU_GAIN,
     LEAKY_RELU_SLOPE,
     blur,
+    conv2d,
     downsample2d,
     fir_kernel,
     leaky_relu,
@@ -77,6 +80,70 @@ def test_filters_can_be_differentiated_twice(name):
     x = torch.randn(1, 2, 4, 4, dtype=torch.float64, requires_grad=True)
     kernel = fir_kernel(2).double()
     assert torch.autograd.gradgradcheck(lambda x: fast(x, kernel).square(), x, fast_mode=True)
+
+
+def penalised_gradients(convolve, x, weight, bias):
+    """As in a step with R1: the logit's gradient by the image is part of the loss."""
+    y = convolve(x, weight, bias)
+    logit = y.square().sum()
+    (gradient,) = torch.autograd.grad(logit, x, create_graph=True)
+    return torch.autograd.grad(logit + gradient.square().sum(), (x, weight, bias))
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize(
+    ("taps", "stride", "padding"), [(3, 1, 1), (3, 2, 0), (3, 2, 1), (1, 1, 0)]
+)
+def test_convolution_has_the_gradients_of_pytorch_s(taps, stride, padding, channels_last):
+    memory_format = torch.channels_last if channels_last else torch.contiguous_format
+    leaves = [torch.randn(shape).double() for shape in ((2, 3, 8, 7), (4, 3, taps, taps), (4,))]
+    leaves = [
+        leaf.contiguous(memory_format=memory_format) if leaf.ndim == 4 else leaf for leaf in leaves
+    ]
+    x, weight, bias = (leaf.requires_grad_() for leaf in leaves)
+    options = {"stride": stride, "padding": padding}
+    y = conv2d(x, weight, bias, **options)
+    torch.testing.assert_close(y, F.conv2d(x, weight, bias, **options))
+    assert y.is_contiguous(memory_format=memory_format)
+    torch.testing.assert_close(
+        penalised_gradients(lambda *args: conv2d(*args, **options), x, weight, bias),
+        penalised_gradients(lambda *args: F.conv2d(*args, **options), x, weight, bias),
+    )
+
+
+def test_a_gradient_of_the_image_alone_computes_none_of_the_weights():
+    x, weight = torch.randn(1, 4, 8, 8, requires_grad=True), torch.randn(4, 4, 3, 3)
+    with FlopCounterMode(display=False) as count:
+        y = conv2d(x, weight.requires_grad_(), None, padding=1)
+    forward = count.get_total_flops()
+    with FlopCounterMode(display=False) as count:
+        torch.autograd.grad(y.sum(), x, create_graph=True)
+    assert count.get_total_flops() == forward
+
+
+def test_a_second_derivative_that_convolution_lacks_is_refused():
+    x, weight = torch.randn(1, 2, 4, 4, requires_grad=True), torch.randn(2, 2, 1, 1)
+    y = conv2d(x, weight.requires_grad_(), None)
+    (gradient,) = torch.autograd.grad(y.square().sum(), weight, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()
+
+
+def test_convolution_and_filters_are_in_bfloat16_under_autocast():
+    torch.manual_seed(0)
+    x, weight, bias = torch.randn(1, 4, 8, 8), torch.randn(4, 4, 3, 3), torch.randn(4)
+    leaves = [leaf.requires_grad_() for leaf in (x, weight, bias)]
+    with torch.autocast("cpu", torch.bfloat16):
+        features = conv2d(x, weight, bias, padding=1)
+        y = downsample2d(features, fir_kernel(4))
+    assert features.dtype == y.dtype == torch.bfloat16
+    expected = downsample2d(F.conv2d(x, weight, bias, padding=1), fir_kernel(4))
+    torch.testing.assert_close(y.float(), expected, rtol=0.05, atol=0.05)
+    gradients = torch.autograd.grad(y.float().square().sum(), leaves)
+    exact = torch.autograd.grad(expected.square().sum(), leaves)
+    for gradient, right in zip(gradients, exact, strict=True):
+        assert gradient.dtype == torch.float32
+        assert (gradient - right).norm() < 0.05 * right.norm()
 
 
 def test_leaky_relu_has_the_slope_and_works_in_place():

@@ -32,3 +32,12 @@ def test_links_and_commands_lead_to_files(page):
     scripts = re.findall(r"(?<![\w/.-])((?:plots|mturk|prepare_lmdb)/\w+\.(?:py|html))", text)
     missing += [script for script in scripts if not (ROOT / script).exists()]
     assert not missing
+
+
+def test_every_promise_has_its_test():
+    rows = re.findall(
+        r"^\| P(\d+) \|.*\| `(test_\w+)\.py` (\w+) \|$", README.read_text(), re.MULTILINE
+    )
+    assert [int(number) for number, _, _ in rows] == list(range(1, 31))
+    for _, file, name in rows:
+        assert f"def test_{name}(" in (ROOT / "tests" / f"{file}.py").read_text(), (file, name)

@@ -201,10 +201,10 @@ def test_damaged_and_hostile_files_are_sentences(tmp_path, monkeypatch, publishe
     flipped = bytearray(whole)
     flipped[start + 1000] ^= 1
     path.write_bytes(flipped)
-    with pytest.raises(UserError, match="checksum of .* is wrong"):
+    with pytest.raises(UserError, match="damaged or of another kind: Bad CRC-32 for file"):
         released_generator(path)
     torch.save({**published[0], "extra": Call()}, path)
-    with pytest.raises(UserError, match="it asks for posix.system; nothing in it was executed"):
+    with pytest.raises(UserError, match="nothing in it was executed: it asks for posix.system"):
         released_generator(path)
     assert not (tmp_path / "EXECUTED").exists()
     torch.save([1, 2], path)

@@ -5,6 +5,7 @@ import copyreg
 import io
 import os
 import pickle
+import re
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
@@ -237,7 +238,7 @@ def test_calls_are_refused_by_name_and_not_made(tmp_path, name, container):
             False,
             OrderedDict(),
         ),
-        Call(copyreg._reconstructor, int, object, None),
+        Call(copyreg._reconstructor, "no name", object, None),
     ],
 )
 def test_forged_arrays_are_refused(tmp_path, attack):
@@ -286,7 +287,7 @@ def rewrite(path, change, compression=zipfile.ZIP_STORED):
     "change, message",
     [
         ({"a/data/0": b"short"}, "not"),
-        ({"a/data/0": bytes(20)}, "data/0 is not 6 numbers of float32"),
+        ({"a/data/0": bytes(20)}, "data/0 is not as long as its tensors say"),
         ({"a/data/0": None}, "data/0"),
         ({"a/byteorder": b"big"}, "little-endian"),
         ({"a/data.pkl": b"\x80\x02X\x01\x00\x00\x00zQ."}, "incomplete"),
@@ -330,8 +331,9 @@ def test_a_truncated_file_is_a_sentence_at_any_length(tmp_path, suffix):
             restricted_load(tmp_path / "cut")
 
 
-def test_there_is_one_unpickler():
+def test_nothing_in_the_project_unpickles():
     root = Path(safe_read.__file__).parents[1]
     folders = ("model", "my_utils", "prepare_lmdb", "plots", "mturk")
     sources = [path for folder in folders for path in (root / folder).rglob("*.py")]
-    assert [p.name for p in sources if "pickle.Unpickler" in p.read_text()] == ["safe_read.py"]
+    unsafe = re.compile(r"pickle\.(_?Unpickler|loads?)\b|allow_pickle=True|weights_only=False")
+    assert not [path.name for path in sources if unsafe.search(path.read_text())]

@@ -200,7 +200,7 @@ def test_parameters_pictures_and_films_are_saved_and_loaded(viewer, tmp_path):
         wrong = tmp_path / "<b>wrong.npz"
         wrong.write_text("<script>alert(1)</script>")
         visit.upload(wrong)
-        visit.wait_for(lambda: "<b>wrong.npz is not a params.npz" in visit.text())
+        visit.wait_for(lambda: "<b>wrong.npz is incomplete, damaged" in visit.text())
         assert visit.picture() == person
 
 

@@ -43,8 +43,9 @@ def main() -> None:
     parser.add_argument("--faces", type=int, default=FACES, help="in the data set (%(default)s)")
     args = parser.parse_args()
     print(f"{processor()}, {os.cpu_count()} cores")
-    scripts = [REPOSITORY / "train.py", *sorted(REPOSITORY.glob("*/*.py"))]
-    scripts = [path for path in scripts if 'if __name__ == "__main__"' in path.read_text()]
+    folders = ("plots", "prepare_lmdb", "mturk")
+    scripts = [path for folder in folders for path in sorted((REPOSITORY / folder).glob("*.py"))]
+    scripts = [REPOSITORY / "train.py", *(path for path in scripts if path.stem != "__init__")]
     times = {path.name: seconds(path, "--help") for path in scripts}
     slowest = max(times, key=lambda name: times[name])
     print(f"--help of {len(times)} scripts: {times[slowest]:.2f} s at most ({slowest})")

@@ -91,7 +91,7 @@ def hostile_pickles(mark: Path) -> dict[str, bytes]:
         "a list into itself": START + b"]q\x00h\x00a.",
         "a slice of a list": START + b"]q\x00cbuiltins\nslice\n(K\x00K\x00tRh\x00s.",
         "a million bytes": START + b"cbuiltins\nbytearray\nJ" + b"\xff\xff\xff\x7f\x85R.",
-        "memo far away": START + b"}r\xff\xff\xff\xff.",
+        "memo far away": START + b"}r\x00\x00\x00\x08.",  # a gigabyte of places
         "memo further away": START + b"}p99999999999999999999\n.",
         "memo before the start": START + b"}p-1\n.",
         "recall of nothing": START + b"h\x07.",
@@ -127,15 +127,8 @@ def hostile_pickles(mark: Path) -> dict[str, bytes]:
         "array type of itself": pickle.dumps(_array((1,), bytes(8), dtype="O8")),
         "arrays share bytes": _arrays_of_the_same_bytes(),
         "calls share arguments": START
-        + (b"(" + b"N" * 100_000 + b"tq\x000cbuiltins\nset\nq\x010](")
+        + (b"(" + b"N" * 100_000 + b"tq\x000cnumpy\nndarray\nq\x010](")
         + (b"h\x01h\x00R" * 5000 + b"e."),
-        "factors of a million digits": pickle.dumps(
-            Call(
-                torch._utils._rebuild_tensor_v2,
-                torch.arange(6.0).__reduce_ex__(2)[1][0],
-                *(0, (2**4_000_000,), (2**4_000_000,), False, {}),
-            )
-        ),
     }
     for name, attack in calls(mark).items():
         for protocol in (0, 2, 4):

@@ -310,6 +310,13 @@ def test_a_torch_file_that_may_swell_is_refused(tmp_path):
         restricted_load(tmp_path / "a.pt")
 
 
+def test_numbers_that_take_hours_to_multiply_are_refused(tmp_path):
+    path = tmp_path / "long.pkl"
+    path.write_bytes(pickle.dumps({"size": 10**3000}, 2))
+    with pytest.raises(UserError, match=r"long.pkl .* a number of thousands of digits"):
+        restricted_load(path)
+
+
 def test_a_pickle_that_refers_outside_of_itself_is_refused(tmp_path):
     (tmp_path / "a.pkl").write_bytes(b"\x80\x02X\x01\x00\x00\x00zQ.")
     with pytest.raises(UserError, match="refers to data outside of itself"):

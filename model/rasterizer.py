@@ -21,11 +21,24 @@ TINY = 1e-20  # below any width or height that matters, to divide by
 
 
 class Fragments(NamedTuple):
-    """What is seen at each pixel."""
+    """What is seen at the P pixels of N images that a face covers, in ascending order."""
 
-    face_id: Tensor  # [N, H, W] int64, -1 on the background
-    barycentric: Tensor  # [N, H, W, 3], not negative, sum 1; 0 on the background
-    depth: Tensor  # [N, H, W], 0 on the background
+    shape: tuple[int, int, int]  # N, H, W
+    pixel: Tensor  # [P] int64, in the flattened images
+    face: Tensor  # [P] int64
+    barycentric: Tensor  # [3, P], not negative, sum 1
+    depth: Tensor  # [P]
+
+    def to_images(
+        self,
+        values: Tensor,  # [C, P]
+        background: float = 0,
+    ) -> Tensor:
+        """The values in their places: [N, C, H, W]. Differentiable."""
+        batch, height, width = self.shape
+        planes = values.new_full((len(values), batch * height * width), background)
+        planes.scatter_(1, self.pixel.expand(len(values), -1), values)
+        return planes.view(-1, *self.shape).transpose(0, 1).contiguous()
 
 
 class _Runs(NamedTuple):
@@ -59,38 +72,34 @@ def rasterize(
         first_pixel = index // face_count * (size * size)
         _draw(nearest.view(-1), runs, first_pixel, index % face_count, size)
 
-    image, row, column = (nearest != NO_HIT).nonzero(as_tuple=True)
-    pixel = (image * size + row) * size + column
-    face = nearest.view(-1).index_select(0, pixel) & 0xFFFFFFFF
-    seen = _select(triangles, image * face_count + face)
-    weights = _barycentric(seen, column, row)
-    face_id = torch.full_like(nearest, -1)
-    face_id.view(-1).index_copy_(0, pixel, face)
-    barycentric = projected.new_zeros(batch, size, size, 3)
-    barycentric.view(-1, 3).index_copy_(0, pixel, weights.T.contiguous())
-    depth = projected.new_zeros(batch, size, size)
-    depth.view(-1).index_copy_(0, pixel, (seen[2] * weights).sum(dim=0))
-    return Fragments(face_id, barycentric, depth)
+    nearest = nearest.view(-1)
+    pixel = (nearest != NO_HIT).nonzero().squeeze(1)
+    face = nearest.index_select(0, pixel) & 0xFFFFFFFF
+    line = pixel // size
+    image = line // size
+    x, y, depth = _select(triangles, image * face_count + face)
+    weights = _barycentric(x - (pixel - line * size), y - (line - image * size))
+    return Fragments((batch, size, size), pixel, face, weights, (depth * weights).sum(dim=0))
 
 
 def interpolate(
     fragments: Fragments,
-    face_attributes: Tensor,  # [N, F, 3, C] values at the corners of faces, or [1, F, 3, C]
+    faces: Tensor,  # [F, 3] int64 rows of the attributes
+    attributes: Tensor,  # [N, V, C], or [1, V, C] for all images
 ) -> Tensor:
-    """Attributes at each pixel [N, C, H, W], linear across faces, zero on the background.
+    """Attributes at the covered pixels [C, P], linear across faces.
 
     Differentiable in the attributes.
     """
-    batch, height, width = fragments.face_id.shape
-    channels = face_attributes.shape[3]
-    # Pixels come last, as in the result: gathering whole rows of attributes takes twice as long.
-    corners = face_attributes.permute(2, 0, 3, 1).contiguous().expand(-1, batch, -1, -1)
-    face = fragments.face_id.clamp(min=0).view(batch, 1, -1).expand(-1, channels, -1)
-    weights = fragments.barycentric.view(batch, 1, -1, 3).unbind(dim=3)
-    pixels = sum(
-        corner.gather(2, face) * weight for corner, weight in zip(corners, weights, strict=True)
-    )
-    return pixels.view(batch, channels, height, width)
+    corners = faces.T.contiguous().index_select(1, fragments.face)
+    if len(attributes) > 1:
+        _, height, width = fragments.shape
+        corners += fragments.pixel // (height * width) * attributes.shape[1]
+    # Columns are selected several times faster than rows.
+    columns = attributes.flatten(0, 1).T.contiguous()
+    first, second, third = (columns.index_select(1, corner) for corner in corners)
+    one, two, three = fragments.barycentric
+    return first * one + second * two + third * three
 
 
 def _gather_triangles(projected: Tensor, faces: Tensor, size: int) -> Tensor:
@@ -151,22 +160,20 @@ def _covered_runs(
 
     triangle, step = _expand(row_count)
     row = first_row.index_select(0, triangle) + step
-    top, middle, bottom = _select(torch.stack([top, middle, bottom]), triangle)
     y = row.to(triangles.dtype)
-    upper = y < middle[1]
-    one, one_depth = _crossing(top, bottom, y)
+    # The long edge crosses every row, above the middle corner the first short one, else the second.
+    long_edge = torch.cat([top, bottom])
+    short_edges = torch.cat([torch.cat([top, middle]), torch.cat([middle, bottom])], dim=1)
+    second = y >= middle[1].index_select(0, triangle)
+    one, one_depth = _crossing(long_edge.index_select(1, triangle), y)
     other, other_depth = _crossing(
-        torch.where(upper, top, middle), torch.where(upper, middle, bottom), y
+        short_edges.index_select(1, triangle + len(row_count) * second), y
     )
-
-    swap = one > other
-    left, right = torch.where(swap, other, one), torch.where(swap, one, other)
-    left_depth = torch.where(swap, other_depth, one_depth)
-    right_depth = torch.where(swap, one_depth, other_depth)
-    column = left.ceil().clamp_(min=0)
-    length = (right.floor().clamp_(max=size - 1) - column + 1).clamp_(min=0)
-    slope = (right_depth - left_depth) / (right - left).clamp_(min=TINY)
-    depth = left_depth + (column - left) * slope
+    column = torch.minimum(one, other).ceil_().clamp_(min=0)
+    last = torch.maximum(one, other).floor_().clamp_(max=size - 1)
+    length = (last - column + 1).clamp_(min=0)
+    slope = ((other_depth - one_depth) / (other - one)).nan_to_num_(0, 0, 0)  # of no width
+    depth = one_depth + (column - one) * slope
     return _Runs(triangle, row, column.long(), length.long(), depth, slope)
 
 
@@ -193,8 +200,7 @@ def _expand(
     """Row m repeated counts[m] times: (m, 0), (m, 1), ..., as two vectors."""
     ends = counts.cumsum(0)
     total = int(ends[-1]) if len(ends) else 0
-    owner = torch.arange(len(counts), device=counts.device)
-    owner = owner.repeat_interleave(counts, output_size=total)
+    owner = torch.repeat_interleave(counts, output_size=total)
     step = torch.arange(total, device=counts.device) - (ends - counts).index_select(0, owner)
     return owner, step
 
@@ -209,8 +215,7 @@ def _by_height(
 
 
 def _crossing(
-    upper: Tensor,  # [3, R]
-    lower: Tensor,  # [3, R]
+    edge: Tensor,  # [6, R] x, y and depth of the upper corner, then of the lower one
     y: Tensor,  # [R]
 ) -> tuple[Tensor, Tensor]:
     """x and depth [R] where edges cross rows y.
@@ -218,24 +223,24 @@ def _crossing(
     x is divided last, so that a crossing on a pixel centre is not rounded off it, and is exactly
     the corner's where one lies in the row, so that all edges of a corner meet there.
     """
-    height, below_upper = lower[1] - upper[1], y - upper[1]
-    x = (upper[0] * (lower[1] - y) + lower[0] * below_upper) / height
-    x = torch.where(y == lower[1], lower[0], x)
-    x = torch.where(y == upper[1], upper[0], x)
-    return x, torch.lerp(upper[2], lower[2], below_upper / height.clamp(min=TINY))
+    upper_x, upper_y, upper_depth, lower_x, lower_y, lower_depth = edge
+    height, below_upper = lower_y - upper_y, y - upper_y
+    x = (upper_x * (lower_y - y) + lower_x * below_upper) / height
+    x = torch.where(y == lower_y, lower_x, x)
+    x = torch.where(y == upper_y, upper_x, x)
+    return x, torch.lerp(upper_depth, lower_depth, below_upper / height.clamp_(min=TINY))
 
 
 def _barycentric(
-    triangles: Tensor,  # [3, 3, P]
-    column: Tensor,  # [P]
-    row: Tensor,  # [P]
+    x: Tensor,  # [3, P] of the corners, from a pixel centre
+    y: Tensor,  # [3, P]
 ) -> Tensor:
     """Barycentric coordinates [3, P] of pixel centres, by the edge functions."""
-    x, y = triangles[0] - column, triangles[1] - row
-    edges = x.roll(-1, 0) * y.roll(-2, 0) - x.roll(-2, 0) * y.roll(-1, 0)
-    edges = (edges * edges.sum(dim=0).sign()).clamp_(min=0)
+    pairs = ((1, 2), (2, 0), (0, 1))
+    edges = torch.stack([x[i] * y[j] - x[j] * y[i] for i, j in pairs])
+    edges.mul_(edges.sum(dim=0).sign_()).clamp_(min=0)
     # 0 / 0: a sliver so thin that rounding leaves it no area; any point of it will do.
-    return (edges / edges.sum(dim=0)).nan_to_num_(nan=1 / 3)
+    return edges.div_(edges.sum(dim=0)).nan_to_num_(nan=1 / 3)
 
 
 def _sortable(depth: Tensor) -> Tensor:

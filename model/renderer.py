@@ -6,6 +6,7 @@ disk that the published networks were trained with.
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -54,7 +55,8 @@ class MeshRenderer(nn.Module):
     """
 
     faces: Tensor  # [F, 3]
-    face_uv: Tensor  # [1, F, 3, 2] grid_sample coordinates of the corners
+    uv_faces: Tensor  # [F, 3] rows of uv
+    uv: Tensor  # [1, T, 2] coordinates of grid_sample
 
     def __init__(
         self,
@@ -70,9 +72,12 @@ class MeshRenderer(nn.Module):
             )
         self.size = size
         self.register_buffer("faces", torch.as_tensor(faces).long(), persistent=False)
-        corners = uv.coordinates[uv.faces] * [2, -2] + [-1, 1]  # grid_sample's y points down
-        face_uv = torch.tensor(corners, dtype=torch.float32)
-        self.register_buffer("face_uv", face_uv[None], persistent=False)
+        uv_faces = torch.from_numpy(uv.faces.astype(np.int64))
+        self.register_buffer("uv_faces", uv_faces, persistent=False)
+        points = uv.coordinates * [2, -2] + [-1, 1]  # grid_sample's y points down
+        self.register_buffer(
+            "uv", torch.tensor(points[None], dtype=torch.float32), persistent=False
+        )
 
     @torch.no_grad()
     def forward(
@@ -85,10 +90,10 @@ class MeshRenderer(nn.Module):
         """Textured rendering and normal map, as published: floored to 8 bits, background black."""
         projected = orthographic_projection(vertices, camera)
         fragments = rasterize(projected, self.faces, self.size)
-        normals = vertex_normals(vertices, self.faces)[:, self.faces]
-        pixel_normals = interpolate(fragments, normals)
-        pixel_uv = interpolate(fragments, self.face_uv)
-        mask = (fragments.face_id >= 0)[:, None].to(vertices.dtype)
+        mask = fragments.to_images(torch.ones_like(fragments.depth)[None])
+        normals = interpolate(fragments, self.faces, vertex_normals(vertices, self.faces))
+        pixel_normals = fragments.to_images(normals)
+        pixel_uv = fragments.to_images(interpolate(fragments, self.uv_faces, self.uv))
         pixel_albedo = F.grid_sample(
             albedo.expand(len(vertices), -1, -1, -1),
             pixel_uv.permute(0, 2, 3, 1),

@@ -44,9 +44,9 @@ def texel_table_from_uv(
     u, v = torch.tensor(uv.coordinates, dtype=torch.float32).unbind(dim=1)
     flat = torch.stack([2 * u - 1, 1 - 2 * v, torch.zeros_like(u)], dim=1)[None]
     fragments = rasterize(flat, torch.tensor(uv.faces.astype(np.int64)), size)
-    face_id = fragments.face_id[0].numpy()
-    y, x = np.nonzero(face_id >= 0)
-    return TexelTable(x, y, faces[face_id[y, x]], fragments.barycentric[0].numpy()[y, x])
+    y, x = np.divmod(fragments.pixel.numpy(), size)
+    corners = faces[fragments.face.numpy()]
+    return TexelTable(x, y, corners, fragments.barycentric.T.contiguous().numpy())
 
 
 class TextureSampler(nn.Module):

@@ -136,8 +136,8 @@ def face_vertices(
 ) -> Tensor:
     """Which vertices [V] lie in the face: all their places in the texture are marked."""
     mesh = renderer.mesh_renderer
-    shown = F.grid_sample(mask.to(mesh.face_uv), mesh.face_uv, mode="nearest", align_corners=False)
-    corners = (shown[0, 0] > 0.5).float().flatten()
+    shown = F.grid_sample(mask.to(mesh.uv), mesh.uv[None], mode="nearest", align_corners=False)
+    corners = (shown.flatten()[mesh.uv_faces] > 0.5).float().flatten()
     marked = torch.ones(len(renderer.flame.v_template), device=mesh.faces.device)
     marked.scatter_reduce_(0, mesh.faces.flatten(), corners, "amin", include_self=False)
     return marked > 0

@@ -76,12 +76,15 @@ def face_region(
     renderer = face_renderer(size).mesh_renderer
     projected = orthographic_projection(demo_flame()(params), params.camera)
     fragments = rasterize(projected, renderer.faces, size)
-    pixel_uv = interpolate(fragments, renderer.face_uv).permute(0, 2, 3, 1)
+    pixel_uv = fragments.to_images(interpolate(fragments, renderer.uv_faces, renderer.uv))
     mask = torch.from_numpy(face_mask())[None, None].float() / 255
     shown = F.grid_sample(
-        mask.expand(len(params), -1, -1, -1), pixel_uv, mode="nearest", align_corners=False
+        mask.expand(len(params), -1, -1, -1),
+        pixel_uv.permute(0, 2, 3, 1),
+        mode="nearest",
+        align_corners=False,
     )
-    return shown * (fragments.face_id >= 0)[:, None]
+    return shown * fragments.to_images(torch.ones_like(fragments.depth)[None])
 
 
 def held_out_faces(count: int, size: int, *, seed: int = 0) -> HeldOutFaces:

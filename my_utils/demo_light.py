@@ -79,8 +79,7 @@ def lit_share(
     seen = (points - [0, 0, -0.04]) @ frame.T / SHADOW_MAP_REACH
     plane = torch.as_tensor(seen * [1, -1, -1], dtype=torch.float32)[None]
     fragments = rasterize(plane, torch.as_tensor(faces), SHADOW_MAP_SIZE)
-    depth = fragments.depth[0].numpy()
-    depth[fragments.face_id[0].numpy() < 0] = np.inf
+    depth = fragments.to_images(fragments.depth[None], background=np.inf)[0, 0].numpy()
     place = ((plane[0, :, :2].numpy() + 1) / 2 * SHADOW_MAP_SIZE - 0.5).round().astype(int)
     own = plane[0, :, 2].numpy() - bias / SHADOW_MAP_REACH
     share = np.zeros(len(points))

@@ -91,10 +91,13 @@ def _draw(
     vertices = torch.as_tensor(points, dtype=torch.float32)
     projected = orthographic_projection(vertices, camera.expand(len(points), -1))
     fragments = rasterize(projected, torch.as_tensor(faces), size)
-    values = interpolate(fragments, torch.as_tensor(corners, dtype=torch.float32))
-    hits = fragments.face_id.numpy() >= 0
-    layers = zip(hits, fragments.depth.numpy(), values.permute(0, 2, 3, 1).numpy(), strict=True)
-    return [Layer(*layer) for layer in layers]
+    attributes = torch.as_tensor(corners, dtype=torch.float32).flatten(1, 2)
+    own_corners = torch.arange(attributes.shape[1]).view(-1, 3)  # of each face
+    values = interpolate(fragments, own_corners, attributes)
+    depth = fragments.depth[None]
+    seen = torch.cat([torch.ones_like(depth), depth, values])
+    images = fragments.to_images(seen).permute(0, 2, 3, 1).numpy()
+    return [Layer(image[..., 0] > 0, image[..., 1], image[..., 2:]) for image in images]
 
 
 @cache

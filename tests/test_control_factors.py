@@ -18,7 +18,7 @@ def faces(count=1, **fields) -> FlameParams:
 def test_face_vertices_lie_in_the_mask_with_all_their_corners():
     renderer, mask = face_renderer(32), face_mask()
     mesh = renderer.mesh_renderer
-    places = (mesh.face_uv[0].numpy() + 1) / 2 * 256 - 0.5  # of texel centres
+    places = (mesh.uv[0][mesh.uv_faces].numpy() + 1) / 2 * 256 - 0.5  # of texel centres
     columns, rows = places.round().astype(int).reshape(-1, 2).T
     inside = np.ones(len(renderer.flame.v_template), dtype=bool)
     np.logical_and.at(inside, mesh.faces.numpy().ravel(), mask[rows, columns] > 127)

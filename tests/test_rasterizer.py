@@ -21,11 +21,16 @@ def draw(corners, faces, size: int) -> Fragments:
     return rasterize(projected[None], torch.tensor(faces), size)
 
 
+def face_ids(fragments: Fragments) -> torch.Tensor:
+    """The face at each pixel [N, H, W], -1 on the background."""
+    return fragments.to_images(fragments.face[None], background=-1)[:, 0]
+
+
 def expect(fragments: Fragments, picture: str) -> None:
     """Compare face ids with a picture: a digit for a face, a dot for the background."""
     rows = [
         "".join("." if face < 0 else str(face) for face in row)
-        for row in fragments.face_id[0].tolist()
+        for row in face_ids(fragments)[0].tolist()
     ]
     assert rows == picture.split(), "\n".join(rows)
 
@@ -48,8 +53,9 @@ def test_one_triangle_covers_the_pixel_centres_inside_and_on_its_edges():
         ........
         """,
     )
-    assert fragments.barycentric[0, 1, 6].tolist() == [0, 1, 0]
-    torch.testing.assert_close(fragments.barycentric[0, 2, 3], torch.tensor([0.4, 0.4, 0.2]))
+    barycentric = fragments.to_images(fragments.barycentric)[0]
+    assert barycentric[:, 1, 6].tolist() == [0, 1, 0]
+    torch.testing.assert_close(barycentric[:, 2, 3], torch.tensor([0.4, 0.4, 0.2]))
 
 
 def test_between_the_pixel_centres_nothing_is_drawn():
@@ -76,8 +82,8 @@ def test_the_nearer_face_hides_the_farther_one_whatever_the_order():
     fragments = draw(far + near, [[0, 1, 2], [3, 4, 5]], 4)
     expect(fragments, "1100 100. 00.. 0...")
     expect(draw(far + near, [[3, 4, 5], [0, 1, 2]], 4), "0011 011. 11.. 1...")
-    assert fragments.depth[0, 0, 0] == -0.5 and fragments.depth[0, 0, 3] == 0.5
-    assert fragments.depth[0, 3, 3] == 0
+    depth = fragments.to_images(fragments.depth[None], background=9)[0, 0]
+    assert depth[0, 0] == -0.5 and depth[0, 3] == 0.5 and depth[3, 3] == 9
 
 
 def test_equal_depths_go_to_the_lower_face():
@@ -92,7 +98,7 @@ def test_crossing_faces_change_over_where_they_meet():
     rising = [[0, 0, 0.1], [6, 0, 0.7], [6, 6, 0.7], [0, 6, 0.1]]
     level = [[0, 0, 0.35], [6, 0, 0.35], [6, 6, 0.35], [0, 6, 0.35]]
     faces = [[0, 1, 2], [0, 2, 3], [4, 5, 6], [4, 6, 7]]
-    rows = draw(rising + level, faces, 7).face_id[0]
+    rows = face_ids(draw(rising + level, faces, 7))[0]
     assert (rows[:, :3] < 2).all() and (rows[:, 3:] >= 2).all()
 
 
@@ -119,8 +125,8 @@ def test_vertices_that_are_not_finite_draw_nothing():
 
 def test_an_empty_scene_is_background():
     fragments = draw([[-9, 0], [-5, 0], [-5, 3]], [[0, 1, 2]], 3)
-    assert (fragments.face_id == -1).all()
-    assert not fragments.barycentric.any() and not fragments.depth.any()
+    assert (face_ids(fragments) == -1).all() and not len(fragments.pixel)
+    assert interpolate(fragments, torch.tensor([[0, 1, 2]]), torch.ones(1, 3, 2)).shape == (2, 0)
 
 
 # --- twins ------------------------------------------------------------------------------------
@@ -155,7 +161,7 @@ def test_random_triangles_agree_with_the_loop_over_pixels(seed):
     corners = corners.astype(np.float32).astype(np.float64)
     fragments = draw(corners, faces, size)
     expected, close = rasterize_slowly(corners, faces, size)
-    differs = fragments.face_id[0].numpy() != expected
+    differs = face_ids(fragments)[0].numpy() != expected
     assert not (differs & ~close).any()
     assert close.mean() < 0.05
 
@@ -168,7 +174,7 @@ def test_triangles_on_the_pixel_grid_own_their_edges_exactly(seed):
     x, y = (corners.T[:, :, None, None] - np.stack([column, row])[:, None]).astype(np.int64)
     edges = np.roll(x, -1, 0) * np.roll(y, -2, 0) - np.roll(x, -2, 0) * np.roll(y, -1, 0)
     covered = (edges >= 0).all(axis=0) | (edges <= 0).all(axis=0)
-    found = draw(corners, [[0, 1, 2]], 32).face_id[0].numpy() == 0
+    found = face_ids(draw(corners, [[0, 1, 2]], 32))[0].numpy() == 0
     assert np.array_equal(found, covered & (edges.sum(axis=0) != 0))
 
 
@@ -184,7 +190,7 @@ def test_a_corner_on_a_pixel_centre_draws_its_pixel(corner):
     corners = np.concatenate([first[:, :1], others], axis=1).reshape(-1, 2)
     faces = np.arange(len(corners)).reshape(-1, 3)
     # No other pixel centre is within a triangle's reach.
-    face_id = draw(corners, faces, 32).face_id[0]
+    face_id = face_ids(draw(corners, faces, 32))[0]
     assert torch.equal(face_id, torch.arange(32 * 32).view(32, 32))
 
 
@@ -212,7 +218,7 @@ def test_a_dense_mesh_agrees_with_ray_casting():
     vertices, faces = bumpy_sphere()
     size = 256
     projected = torch.tensor(vertices, dtype=torch.float32)[None]
-    found = rasterize(projected, torch.tensor(faces), size).face_id[0].numpy()
+    found = face_ids(rasterize(projected, torch.tensor(faces), size))[0].numpy()
     expected = cast_rays(projected[0].double().numpy(), faces, size)
     differs = found != expected
     assert (expected >= 0).mean() > 0.2
@@ -233,7 +239,7 @@ def test_neighbouring_faces_leave_no_hole(grid):
     inner = rng.integers(-8 * grid, 40 * grid, (400, 2)) / grid
     corners = np.concatenate([inner, [[-9, -9], [-9, 41], [41, -9], [41, 41]]])
     faces = Delaunay(corners).simplices.astype(np.int64)
-    assert (draw(corners, faces, 32).face_id >= 0).all()
+    assert (face_ids(draw(corners, faces, 32)) >= 0).all()
 
 
 # --- batches, memory, precision ---------------------------------------------------------------
@@ -246,15 +252,17 @@ def random_scene(batch: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]
 
 
 def same(one: Fragments, other: Fragments) -> bool:
-    return all(torch.equal(first, second) for first, second in zip(one, other, strict=True))
+    tensors = zip(one[1:], other[1:], strict=True)
+    return one.shape == other.shape and all(torch.equal(*pair) for pair in tensors)
 
 
 def test_a_batch_is_its_images():
     vertices, faces = random_scene(3)
     whole = rasterize(vertices, faces, 32)
-    for image in range(3):
-        alone = rasterize(vertices[image : image + 1], faces, 32)
-        assert same(Fragments(*(part[image : image + 1] for part in whole)), alone)
+    alone = [rasterize(image[None], faces, 32) for image in vertices]
+    pixel = torch.cat([one.pixel + 32 * 32 * image for image, one in enumerate(alone)])
+    _, _, *parts = zip(*alone, strict=True)
+    assert same(whole, Fragments((3, 32, 32), pixel, *(torch.cat(part, dim=-1) for part in parts)))
 
 
 @pytest.mark.parametrize("box_pixels", [60, 700])
@@ -269,7 +277,7 @@ def test_double_precision_gives_the_same_faces():
     vertices, faces = random_scene(2)
     single, double = rasterize(vertices, faces, 32), rasterize(vertices.double(), faces, 32)
     assert double.barycentric.dtype == torch.float64
-    assert (single.face_id != double.face_id).sum() <= 2
+    assert (face_ids(single) != face_ids(double)).sum() <= 2
 
 
 def test_rasterizing_carries_no_gradient():
@@ -284,29 +292,40 @@ def test_rasterizing_carries_no_gradient():
 def test_interpolated_positions_are_the_pixel_centres():
     vertices, faces = random_scene(2)
     fragments = rasterize(vertices, faces, 32)
-    places = interpolate(fragments, vertices[:, faces])
-    centres = (2 * torch.arange(32) + 1) / 32 - 1
-    hit = fragments.face_id >= 0
-    x, y = centres.expand(2, 32, 32)[hit], centres[:, None].expand(2, 32, 32)[hit]
-    torch.testing.assert_close(places[:, 0][hit], x, atol=2e-4, rtol=0)
-    torch.testing.assert_close(places[:, 1][hit], y, atol=2e-4, rtol=0)
-    torch.testing.assert_close(places[:, 2], fragments.depth)
-    assert not places.movedim(1, 3)[~hit].any()
+    x, y, depth = interpolate(fragments, faces, vertices)
+    row, column = fragments.pixel // 32 % 32, fragments.pixel % 32
+    torch.testing.assert_close(x, (2 * column + 1) / 32 - 1, atol=2e-4, rtol=0)
+    torch.testing.assert_close(y, (2 * row + 1) / 32 - 1, atol=2e-4, rtol=0)
+    torch.testing.assert_close(depth, fragments.depth)
+
+
+def test_values_come_in_their_places():
+    vertices, faces = random_scene(2)
+    fragments = rasterize(vertices, faces, 16)
+    values = torch.randn(3, len(fragments.pixel))
+    images = fragments.to_images(values, background=7)
+    assert images.shape == (2, 3, 16, 16) and images.is_contiguous()
+    expected = torch.full_like(images, 7)
+    for place, column in zip(fragments.pixel.tolist(), values.T, strict=True):
+        expected[place // 256, :, place // 16 % 16, place % 16] = column
+    assert torch.equal(images, expected)
 
 
 def test_attributes_may_be_shared_by_the_batch():
     vertices, faces = random_scene(3)
     fragments = rasterize(vertices, faces, 16)
-    attributes = torch.randn(1, len(faces), 3, 5)
-    shared = interpolate(fragments, attributes)
-    assert shared.shape == (3, 5, 16, 16)
-    assert torch.equal(shared, interpolate(fragments, attributes.expand(3, -1, -1, -1)))
+    attributes = torch.randn(1, 40, 5)
+    shared = interpolate(fragments, faces, attributes)
+    assert shared.shape == (5, len(fragments.pixel))
+    assert torch.equal(shared, interpolate(fragments, faces, attributes.expand(3, -1, -1)))
 
 
 def test_interpolation_passes_gradients_to_the_attributes():
     vertices, faces = random_scene(2)
     fragments = rasterize(vertices.double(), faces, 8)
-    attributes = torch.randn(2, len(faces), 3, 2, dtype=torch.float64, requires_grad=True)
+    attributes = torch.randn(2, 40, 2, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(
-        lambda values: interpolate(fragments, values), attributes, fast_mode=True
+        lambda values: fragments.to_images(interpolate(fragments, faces, values)),
+        attributes,
+        fast_mode=True,
     )

@@ -152,8 +152,9 @@ def shade_slowly(renderer: FaceRenderer, params: FlameParams, row: int, column: 
     flame, size = renderer.flame, renderer.mesh_renderer.size
     vertices, uv = flame(params), toy_uv_layout()
     fragments = rasterize(orthographic_projection(vertices, params.camera), flame.faces, size)
-    face = int(fragments.face_id[0, row, column])
-    weights = fragments.barycentric[0, row, column].double().numpy()
+    place = int((fragments.pixel == row * size + column).nonzero())
+    face = int(fragments.face[place])
+    weights = fragments.barycentric[:, place].double().numpy()
     normals = vertex_normals(vertices.double(), flame.faces)[0].numpy()
     x, y, z = weights @ normals[flame.faces[face].numpy()]
     u, v = weights @ uv.coordinates[uv.faces[face]]
@@ -246,14 +247,16 @@ def test_fragments_agree_with_the_recording(shared, head_renderer):
     flame = head_renderer.flame
     projected = orthographic_projection(flame(params), params.camera)
     fragments = rasterize(projected, flame.faces, 256)
-    differs = fragments.face_id.numpy() != recorded["face_id"]
+    values = torch.cat(
+        [fragments.face[None].double(), fragments.depth[None], fragments.barycentric]
+    )
+    face_id, depth, *barycentric = fragments.to_images(values, background=-1).unbind(dim=1)
+    differs = face_id.numpy() != recorded["face_id"]
     assert not (differs & ~recorded["ambiguous"]).any()
     clear = ~differs & recorded["mask"]
     # Depths were recorded with 10 added, barycentrics of thin faces are worth fewer digits.
-    np.testing.assert_allclose(
-        fragments.depth.numpy()[clear], recorded["depth"][clear] - 10, atol=1e-4
-    )
-    apart = np.abs(fragments.barycentric.numpy() - recorded["bary"]).max(axis=-1)[clear]
+    np.testing.assert_allclose(depth.numpy()[clear], recorded["depth"][clear] - 10, atol=1e-4)
+    apart = np.abs(np.stack(barycentric, axis=-1) - recorded["bary"]).max(axis=-1)[clear]
     assert apart.max() < 5e-3 and (apart > 1e-4).mean() < 0.01
 
 

@@ -43,7 +43,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--folder", type=Path, help="of photographs, instead of the demo's")
-    parser.add_argument("--images", type=int, default=96, help="of the demo (96)")
+    parser.add_argument("--images", type=int, default=192, help="of the demo (192)")
     parser.add_argument("--workers", type=int, default=2, help="processes of the builder (2)")
     add_timing_options(parser, repeats=3)
     args = parser.parse_args()

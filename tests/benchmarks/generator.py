@@ -2,10 +2,12 @@
 
     python tests/benchmarks/generator.py
     python tests/benchmarks/generator.py --batch 1 --repeats 9
+    python tests/benchmarks/generator.py --device cuda --precisions float32 tf32 bf16 --batch 1 64
 
 The plain formulation is that of tests/plain_networks.py: float32 in NCHW, a grouped convolution
 with weights of each sample's own, zero insertion and depthwise filters. Each alternative has a
-process of its own; where freed memory is kept, by my_utils/allocator.py, as the scripts do.
+process of its own; where freed memory is kept, by my_utils/allocator.py, as the scripts do. The
+share of the peak is of that of float32, and bfloat16 is slow where it is not in hardware.
 """
 
 import argparse
@@ -17,7 +19,14 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[level]) for level in (1, 2)
 
 import torch
 from plain_networks import plain_generator
-from timing import OwnProcess, add_timing_options, compare, peak_gflops, report
+from timing import (
+    OwnProcess,
+    add_device_options,
+    add_timing_options,
+    compare,
+    peak_gflops,
+    report,
+)
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -25,8 +34,9 @@ from my_utils.allocator import keep_freed_memory
 from my_utils.networks import build_generator, network_to_device, to_device
 from my_utils.precision import in_precision
 from my_utils.run_config import RUNS
+from my_utils.runtime import select_device
 
-CONFIG, CPU = RUNS[29], torch.device("cpu")
+CONFIG = RUNS[29]
 
 
 def main() -> None:
@@ -34,26 +44,26 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 8], help="(1 8)")
-    parser.add_argument(
-        "--no_bf16", action="store_true", help="without bfloat16, slow where it is not in hardware"
-    )
+    add_device_options(parser)
     add_timing_options(parser, repeats=3)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     with FlopCounterMode(display=False) as count:
-        our_forward(1, "float32")()
+        our_forward(1, "cpu", "float32")()
     gflop = count.get_total_flops() / 1e9
     for batch in args.batch:
-        functions = {
-            "plain": OwnProcess(plain_forward, batch, False),
-            "plain, freed memory kept": OwnProcess(plain_forward, batch, True),
-            "this project": OwnProcess(our_forward, batch, "float32"),
+        functions = {"plain": OwnProcess(plain_forward, batch, args.device, "float32")}
+        if args.device == "cpu":
+            functions["plain, freed memory kept"] = OwnProcess(plain_in_kept_memory, batch)
+        if "tf32" in args.precisions:
+            functions["plain, tf32"] = OwnProcess(plain_forward, batch, args.device, "tf32")
+        functions |= {
+            f"this project, {precision}": OwnProcess(our_forward, batch, args.device, precision)
+            for precision in args.precisions
         }
-        if not args.no_bf16:
-            functions["this project, bf16"] = OwnProcess(our_forward, batch, "bf16")
         turns = {"repeats": args.repeats, "warmup": args.warmup}
         rows = compare(functions, baseline="plain", images=batch, **turns)
-        peak = peak_gflops()
+        peak = peak_gflops(args.device)
         shares = {row.name: f"{gflop * row.images_per_second / peak:.2f}" for row in rows}
         report(
             f"generator forward, run 29, 256 px, batch {batch}",
@@ -66,19 +76,19 @@ def main() -> None:
         )
 
 
-def inputs(batch: int) -> tuple[Tensor, Tensor]:
+def inputs(batch: int, device: str) -> tuple[Tensor, Tensor]:
     """Styles and conditions."""
     random = torch.Generator().manual_seed(0)
     size = CONFIG.resolution
     condition = torch.rand(batch, 6, size, size, generator=random) * 2 - 1
-    return torch.randn(batch, CONFIG.z_dim, generator=random), condition
+    z = torch.randn(batch, CONFIG.z_dim, generator=random)
+    return z.to(device), condition.to(device)
 
 
-def plain_forward(batch: int, keep_memory: bool) -> Callable[[], Tensor]:
+def plain_forward(batch: int, device: str, precision: str) -> Callable[[], Tensor]:
     """The published way."""
-    if keep_memory:
-        keep_freed_memory()
-    weights, (z, condition) = build_generator(CONFIG).state_dict(), inputs(batch)
+    generator = in_precision(build_generator(CONFIG).to(device), precision, torch.device(device))
+    weights, (z, condition) = generator.state_dict(), inputs(batch, device)
 
     @torch.no_grad()
     def forward() -> Tensor:
@@ -87,12 +97,18 @@ def plain_forward(batch: int, keep_memory: bool) -> Callable[[], Tensor]:
     return forward
 
 
-def our_forward(batch: int, precision: str) -> Callable[[], Tensor]:
-    """This project's way."""
+def plain_in_kept_memory(batch: int) -> Callable[[], Tensor]:
+    """The published way, in a process whose C library keeps freed memory."""
     keep_freed_memory()
-    generator, (z, condition) = build_generator(CONFIG), inputs(batch)
-    network = in_precision(network_to_device(generator, CONFIG, CPU), precision, CPU)
-    condition = to_device(condition, CONFIG, CPU)
+    return plain_forward(batch, "cpu", "float32")
+
+
+def our_forward(batch: int, device_name: str, precision: str) -> Callable[[], Tensor]:
+    """This project's way."""
+    device = select_device(device_name)
+    generator, (z, condition) = build_generator(CONFIG), inputs(batch, device_name)
+    network = in_precision(network_to_device(generator, CONFIG, device), precision, device)
+    condition = to_device(condition, CONFIG, device)
 
     @torch.no_grad()
     def forward() -> Tensor:

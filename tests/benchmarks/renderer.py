@@ -2,6 +2,7 @@
 
     python tests/benchmarks/renderer.py
     python tests/benchmarks/renderer.py --batch 8 --size 512
+    python tests/benchmarks/renderer.py --device cuda
 
 This project's side goes from parameters to the two pictures. Embree, through embreex, is given the
 vertices: it builds a scene for each head and finds the face that each pixel's ray meets first, and
@@ -9,6 +10,7 @@ does not shade.
 """
 
 import argparse
+import copy
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -32,20 +34,21 @@ def main() -> None:
     )
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 32], help="(1 32)")
     parser.add_argument("--size", type=int, default=256, help="of the pictures in pixels (256)")
+    parser.add_argument("--device", default="cpu", help="of this project's side (cpu)")
     add_timing_options(parser, repeats=9)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     keep_freed_memory()
     for batch in args.batch:
         turns = {"repeats": args.repeats, "warmup": args.warmup}
-        functions = alternatives(batch, args.size)
+        functions = alternatives(batch, args.size, args.device)
         rows = compare(functions, baseline="embreex", images=batch, **turns)
         faces = len(face_renderer(args.size).mesh_renderer.faces)
         title = f"renderings of {faces} faces at {args.size} px, batch {batch}"
-        report(title, rows, json=args.json, **turns)
+        report(title, rows, json=args.json, device=args.device, **turns)
 
 
-def alternatives(batch: int, size: int) -> dict[str, Callable[[], object]]:
+def alternatives(batch: int, size: int, device: str) -> dict[str, Callable[[], object]]:
     """Functions that handle so many heads."""
     renderer = face_renderer(size)
     params = sample_parameters(range(batch), seed=0)
@@ -69,6 +72,7 @@ def alternatives(batch: int, size: int) -> dict[str, Callable[[], object]]:
         (covered.view(batch, size, size) != (renderer(params).mask[:, 0] > 0)).float().mean()
     )
     assert differing < 1e-3, "the two sides do not see the same heads"
+    renderer, params = copy.deepcopy(renderer).to(device), params.to(device)
     return {"embreex": cast_rays, "this project": lambda: renderer(params)}
 
 

@@ -136,12 +136,14 @@ def _answer_calls(pipe: Connection, threads: int, make: Callable, args: Sequence
         except EOFError:  # the caller has gone
             return
         function()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
         pipe.send(None)
 
 
-def peak_gflops(size: int = 4096, repeats: int = 5) -> float:
-    """The processor's peak in float32, 10^9 operations a second: a large matrix product's best."""
-    factor, result = torch.randn(size, size), torch.empty(size, size)
+def peak_gflops(device: str = "cpu", size: int = 4096, repeats: int = 5) -> float:
+    """The device's peak in float32, 10^9 operations a second: a large matrix product's best."""
+    factor, result = torch.randn(size, size, device=device), torch.empty(size, size, device=device)
     (row,) = compare(
         {"product": lambda: torch.mm(factor, factor, out=result)},
         baseline="product",
@@ -156,6 +158,17 @@ def add_timing_options(parser: argparse.ArgumentParser, *, repeats: int, warmup:
     parser.add_argument("--warmup", type=int, default=warmup, help="untimed rounds (%(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="threads of torch (%(default)s)")
     parser.add_argument("--json", type=Path, help="also append the numbers to this file")
+
+
+def add_device_options(
+    parser: argparse.ArgumentParser, *, precisions: Sequence[str] = ("float32", "bf16")
+) -> None:
+    """--device and --precisions, alike where networks are timed."""
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (cpu)")
+    choices, shown = ("float32", "tf32", "bf16"), " ".join(precisions)
+    parser.add_argument(
+        "--precisions", nargs="+", choices=choices, default=precisions, help=f"({shown})"
+    )
 
 
 def processor() -> str:

@@ -1,7 +1,8 @@
 """The four kinds of training step of run 29 at 256 px against the plain formulation.
 
     python tests/benchmarks/training_step.py
-    python tests/benchmarks/training_step.py --kinds D G --batch 2 --bf16
+    python tests/benchmarks/training_step.py --kinds D G --batch 2 --precisions float32 bf16
+    python tests/benchmarks/training_step.py --device cuda --batch 16 --precisions float32 tf32 bf16
 
 A step is all that updates one network: forward, backward and Adam. The plain formulation, that of
 tests/plain_networks.py, draws the faces for the discriminator without gradients, and draws them
@@ -11,6 +12,7 @@ Each side has a process of its own; this project's keeps freed memory (my_utils/
 """
 
 import argparse
+import copy
 import sys
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
@@ -20,7 +22,14 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[level]) for level in (1, 2)
 
 import torch
 from plain_networks import plain_discriminator, plain_generator
-from timing import OwnProcess, add_timing_options, compare, peak_gflops, report
+from timing import (
+    OwnProcess,
+    add_device_options,
+    add_timing_options,
+    compare,
+    peak_gflops,
+    report,
+)
 from torch import Tensor, nn
 
 from model.losses import (
@@ -29,15 +38,15 @@ from model.losses import (
     r1_penalty,
 )
 from model.texture_sampler import TextureSampler, texel_table_from_uv
-from my_utils.allocator import keep_freed_memory
 from my_utils.demo import face_mask, face_renderer, sample_parameters, uv_layout
 from my_utils.networks import build_discriminator, build_generator, network_to_device, to_device
 from my_utils.precision import in_precision
-from my_utils.run_config import RUNS
+from my_utils.run_config import RUNS, RunConfig
+from my_utils.runtime import select_device
 from my_utils.texture_loss import TextureLoss
 from my_utils.training_step import lazy_adam, set_trainable
 
-CONFIG, CPU = RUNS[29], torch.device("cpu")
+CONFIG = RUNS[29]
 KINDS = ("D", "D with R1", "G", "G with texture loss")
 
 
@@ -47,18 +56,20 @@ def main() -> None:
     )
     parser.add_argument("--batch", type=int, default=4, help="images of a step (4)")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="(all)")
-    parser.add_argument("--bf16", action="store_true", help="also in mixed precision")
+    add_device_options(parser, precisions=["float32"])
     add_timing_options(parser, repeats=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    peak = peak_gflops()
+    peak = peak_gflops(args.device)
     for kind in args.kinds:
-        functions = {
-            "plain": OwnProcess(plain_step, kind, args.batch),
-            "this project": OwnProcess(our_step, kind, args.batch, "float32"),
+        options = kind, args.batch, args.device
+        functions = {"plain": OwnProcess(plain_step, *options, "float32")}
+        if "tf32" in args.precisions:
+            functions["plain, tf32"] = OwnProcess(plain_step, *options, "tf32")
+        functions |= {
+            f"this project, {precision}": OwnProcess(our_step, *options, precision)
+            for precision in args.precisions
         }
-        if args.bf16:
-            functions["this project, bf16"] = OwnProcess(our_step, kind, args.batch, "bf16")
         turns = {"repeats": args.repeats, "warmup": args.warmup}
         rows = compare(functions, baseline="plain", images=args.batch, **turns)
         title = f"training step {kind}, run 29, 256 px, batch {args.batch}"
@@ -89,16 +100,12 @@ class Step:
         self.image, self.condition = pictures
         self.drawn = self.image.flip(0)
         random = torch.Generator().manual_seed(0)
-        self.z = torch.randn(len(self.image), CONFIG.z_dim, generator=random)
+        self.z = torch.randn(len(self.image), CONFIG.z_dim, generator=random).to(self.image.device)
 
     @cached_property
     def texture_loss(self) -> TextureLoss:
         """Over renderings of the demo's head."""
-        renderer = face_renderer(CONFIG.render_size)
-        faces = renderer.mesh_renderer.faces
-        sampler = TextureSampler(texel_table_from_uv(uv_layout(), faces.numpy()), faces)
-        mask = torch.from_numpy(face_mask())[None, None].float() / 255
-        return TextureLoss(CONFIG, renderer, sampler, mask)
+        return demo_texture_loss(CONFIG, self.image.device)
 
     def update_discriminator(self, *, with_r1: bool) -> None:
         set_trainable(self.discriminator, True)
@@ -121,7 +128,7 @@ class Step:
         drawn = self.draw(self.z, self.condition)
         generator_nonsaturating_loss(self.judge(drawn, self.condition)).backward()
         if with_texture:
-            params = sample_parameters(range(len(self.z)), seed=0)
+            params = sample_parameters(range(len(self.z)), seed=0).to(self.z.device)
             loss = self.texture_loss(self.draw, params, torch.Generator().manual_seed(0))
             (CONFIG.texture_weight * loss).backward()
         self.optimizer_g.step()
@@ -136,28 +143,41 @@ class Step:
         }[kind]
 
 
+def demo_texture_loss(config: RunConfig, device: torch.device) -> TextureLoss:
+    """Over renderings of the demo's head."""
+    renderer = copy.deepcopy(face_renderer(config.render_size)).to(device)
+    faces = renderer.mesh_renderer.faces
+    sampler = TextureSampler(texel_table_from_uv(uv_layout(), faces.cpu().numpy()), faces)
+    mask = torch.from_numpy(face_mask())[None, None].float() / 255
+    return TextureLoss(config, renderer, sampler.to(device), mask.to(device))
+
+
 def random_pictures(batch: int) -> list[Tensor]:
     """Photographs and conditions."""
     random, size = torch.Generator().manual_seed(0), CONFIG.resolution
     return [torch.rand(batch, c, size, size, generator=random) * 2 - 1 for c in (3, 6)]
 
 
-def plain_step(kind: str, batch: int) -> Callable[[], None]:
+def plain_step(kind: str, batch: int, device_name: str, precision: str) -> Callable[[], None]:
     """The published way."""
-    generator, discriminator = build_generator(CONFIG), build_discriminator(CONFIG)
+    device = torch.device(device_name)
+    generator, discriminator = (
+        build(CONFIG).to(device) for build in (build_generator, build_discriminator)
+    )
+    in_precision(generator, precision, device)  # sets it for the process
     draw = partial(plain_generator, dict(generator.named_parameters()))
     judge = partial(plain_discriminator, dict(discriminator.named_parameters()))
-    pictures = random_pictures(batch)
+    pictures = [picture.to(device) for picture in random_pictures(batch)]
     return Step(draw, judge, generator, discriminator, pictures, published=True).function(kind)
 
 
-def our_step(kind: str, batch: int, precision: str) -> Callable[[], None]:
+def our_step(kind: str, batch: int, device_name: str, precision: str) -> Callable[[], None]:
     """This project's way."""
-    keep_freed_memory()
-    generator = network_to_device(build_generator(CONFIG), CONFIG, CPU)
-    discriminator = network_to_device(build_discriminator(CONFIG), CONFIG, CPU)
-    draw, judge = (in_precision(net, precision, CPU) for net in (generator, discriminator))
-    pictures = [to_device(part, CONFIG, CPU) for part in random_pictures(batch)]
+    device = select_device(device_name)
+    generator = network_to_device(build_generator(CONFIG), CONFIG, device)
+    discriminator = network_to_device(build_discriminator(CONFIG), CONFIG, device)
+    draw, judge = (in_precision(net, precision, device) for net in (generator, discriminator))
+    pictures = [to_device(picture, CONFIG, device) for picture in random_pictures(batch)]
     return Step(draw, judge, generator, discriminator, pictures, published=False).function(kind)
 
 

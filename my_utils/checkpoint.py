@@ -26,6 +26,7 @@ from my_utils.model_card import model_card
 from my_utils.networks import build_generator, check_weights, load_weights
 from my_utils.released_checkpoint import released_generator
 from my_utils.run_config import RunConfig
+from my_utils.tensor_file import load_tensors
 
 NETWORKS = ("generator", "discriminator", "generator_ema")
 OPTIMIZERS = ("optimizer_g", "optimizer_d")
@@ -107,12 +108,10 @@ def load_training_state(path: Path) -> dict:
         raise UserError(f"checkpoint {path} lacks its digest {_digest_path(path).name}")
     if not _is_intact(path):
         raise UserError(f"checkpoint {path} is damaged: its sha256 is not the recorded one")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        if not {*NETWORKS, *OPTIMIZERS, "nimg", "config"} <= state.keys():
-            raise ValueError("parts are missing")
-    except Exception as error:  # torch raises four unrelated types for files it cannot read
-        raise UserError(f"checkpoint {path} is not a training state of this project") from error
+    state = load_tensors(path)
+    parts = {*NETWORKS, *OPTIMIZERS, "nimg", "config"}
+    if not isinstance(state, dict) or not parts <= state.keys():
+        raise UserError(f"checkpoint {path} is not a training state of this project")
     return state
 
 

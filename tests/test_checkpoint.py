@@ -1,6 +1,8 @@
 import dataclasses
+import hashlib
 import math
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -121,6 +123,24 @@ def test_a_flipped_bit_is_noticed_wherever_it_is(tmp_path):
             load_training_state(path)
         flip_bit(path, offset)
     assert load_training_state(path)["nimg"] == 1000
+
+
+FORGED = {
+    "another content": pickle.dumps({"nimg": 8}),
+    "no dictionary": pickle.dumps([1]),
+    # torch's own reader, also with weights_only, ends the process.
+    "a key nested deep": b"\x80\x02}(" + b")" + b"\x85" * 1_000_000 + b"K\x01u.",
+}
+
+
+@pytest.mark.parametrize("forged", FORGED)
+def test_a_forged_state_with_a_digest_that_fits_is_a_sentence(tmp_path, forged):
+    path = tmp_path / "training-state-00000.008.pt"
+    path.write_bytes(FORGED[forged])
+    digest = hashlib.sha256(FORGED[forged]).hexdigest()
+    path.with_name(f"{path.name}.sha256").write_text(f"{digest}  {path.name}\n")
+    with pytest.raises(UserError, match=path.name):
+        load_training_state(path)
 
 
 def test_damaged_states_do_not_count_among_those_to_keep(tmp_path):

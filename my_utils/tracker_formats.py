@@ -216,7 +216,7 @@ def read_vhap(fields: Fields) -> TrackedFace:
 def read_flame_head_tracker(fields: Fields) -> TrackedFace:
     fields.leave_out("eyes", "eye_pose", "eye")
     camera = fields.array("cam", shape=(6,))
-    if np.abs(camera[:3]).max() > np.pi:
+    if np.abs(camera[:3]).max() > np.float32(np.pi):  # which is a little more
         raise ValueError("the angles in 'cam' are not radians")
     rotation = Rotation.from_euler("YXZ", camera[:3]).as_matrix()  # yaw, pitch, roll
     if fields.has("K"):

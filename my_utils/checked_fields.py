@@ -22,6 +22,7 @@ def read_fields(path: Path) -> Mapping:
     return fields
 
 
+@np.errstate(over="ignore")  # what float32 cannot hold becomes infinite, and is refused
 def float_field(fields: Mapping, name: str, shape: Shape) -> np.ndarray:
     """A field of finite numbers, as float32."""
     array = _numbers(fields, name, shape).astype(np.float32)

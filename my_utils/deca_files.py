@@ -56,6 +56,7 @@ def _read_folder(folder: Path) -> dict[str, Mapping]:
     }
 
 
+@np.errstate(over="ignore")  # what float32 cannot hold becomes infinite, and is refused
 def _table(entries: Mapping[str, Mapping]) -> ParameterTable:
     """All entries as one table; what is wrong with an entry is a ValueError."""
     if not entries:

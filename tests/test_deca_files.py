@@ -41,10 +41,12 @@ def entries() -> dict:
         ({"exp": np.zeros(49)}, "entry 00017.pkl must have 50 numbers of 'exp', it has 49"),
         ({"lit": np.zeros((9, 4))}, "entry 00017.pkl must have 27 numbers of 'lit', it has 36"),
         ({"cam": np.array([8, np.nan, 0])}, "entry 00017.pkl has numbers that are not finite"),
+        ({"cam": np.array([8, 1e300, 0])}, "entry 00017.pkl has numbers that are not finite"),
         ({"cam": np.array(["8", "0", "0"])}, "entry 00017.pkl must have 3 numbers.*type <U1"),
         ({"tex": None}, "entry 00017.pkl must have 50 numbers of 'tex'"),
     ],
 )
+@pytest.mark.filterwarnings("error")
 def test_a_wrong_parameter_entry_is_named(tmp_path, change, message):
     faces = entries()
     faces["00017.pkl"] |= change

@@ -104,10 +104,12 @@ def test_flame_comes_with_its_own_sizes(toy):
         (lambda f: f.update(shapedirs=f["shapedirs"][..., :20]), "20 directions"),
         (lambda f: f.update(posedirs=f["posedirs"][..., :9]), "'posedirs'"),
         (lambda f: f.update(v_template=f["v_template"] * np.nan), "'v_template' .* not finite"),
+        (lambda f: f.update(v_template=np.full((302, 3), 1e300)), "'v_template' .* not finite"),
         (lambda f: f.update(f=f["f"].astype(str)), "'f' does not hold numbers"),
         (lambda f: f.update(kintree_table=f["kintree_table"][:, ::-1]), "before its parent"),
     ],
 )
+@pytest.mark.filterwarnings("error")
 def test_a_model_file_that_is_not_flame_says_why(toy, change, message):
     fields = flame_fields()
     change(fields)

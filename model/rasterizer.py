@@ -66,13 +66,12 @@ def rasterize(
     """
     batch, face_count = len(projected), len(faces)
     triangles = _gather_triangles(projected, faces, size)
-    nearest = torch.full((batch, size, size), NO_HIT, device=projected.device)
+    nearest = torch.full((batch * size * size,), NO_HIT, device=projected.device)
     for index, first_row, row_count in _visible_chunks(triangles, size):
         runs = _covered_runs(_select(triangles, index), first_row, row_count, size)
         first_pixel = index // face_count * (size * size)
-        _draw(nearest.view(-1), runs, first_pixel, index % face_count, size)
+        _draw(nearest, runs, first_pixel, index % face_count, size)
 
-    nearest = nearest.view(-1)
     pixel = (nearest != NO_HIT).nonzero().squeeze(1)
     face = nearest.index_select(0, pixel) & 0xFFFFFFFF
     line = pixel // size

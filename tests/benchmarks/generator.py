@@ -24,6 +24,7 @@ from timing import (
     add_device_options,
     add_timing_options,
     compare,
+    in_precisions,
     peak_gflops,
     report,
 )
@@ -52,15 +53,10 @@ def main() -> None:
         our_forward(1, "cpu", "float32")()
     gflop = count.get_total_flops() / 1e9
     for batch in args.batch:
-        functions = {"plain": OwnProcess(plain_forward, batch, args.device, "float32")}
+        options = batch, args.device
+        functions = in_precisions(plain_forward, our_forward, *options, precisions=args.precisions)
         if args.device == "cpu":
             functions["plain, freed memory kept"] = OwnProcess(plain_in_kept_memory, batch)
-        if "tf32" in args.precisions:
-            functions["plain, tf32"] = OwnProcess(plain_forward, batch, args.device, "tf32")
-        functions |= {
-            f"this project, {precision}": OwnProcess(our_forward, batch, args.device, precision)
-            for precision in args.precisions
-        }
         turns = {"repeats": args.repeats, "warmup": args.warmup}
         rows = compare(functions, baseline="plain", images=batch, **turns)
         peak = peak_gflops(args.device)

@@ -127,6 +127,24 @@ class OwnProcess:
         self._pipe.recv()  # EOFError where the process has died
 
 
+def in_precisions(
+    plain: Callable[..., Callable[[], object]],
+    ours: Callable[..., Callable[[], object]],
+    *args: object,
+    precisions: Sequence[str],
+) -> dict[str, OwnProcess]:
+    """The plain formulation in float32, and in TF32 where that is asked for, and ours in each.
+
+    The precision is the last argument of `plain` and `ours`.
+    """
+    functions = {"plain": OwnProcess(plain, *args, "float32")}
+    if "tf32" in precisions:
+        functions["plain, tf32"] = OwnProcess(plain, *args, "tf32")
+    return functions | {
+        f"this project, {precision}": OwnProcess(ours, *args, precision) for precision in precisions
+    }
+
+
 def _answer_calls(pipe: Connection, threads: int, make: Callable, args: Sequence[object]) -> None:
     torch.set_num_threads(threads)
     function = make(*args)

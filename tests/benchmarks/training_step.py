@@ -23,10 +23,10 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[level]) for level in (1, 2)
 import torch
 from plain_networks import plain_discriminator, plain_generator
 from timing import (
-    OwnProcess,
     add_device_options,
     add_timing_options,
     compare,
+    in_precisions,
     peak_gflops,
     report,
 )
@@ -63,13 +63,7 @@ def main() -> None:
     peak = peak_gflops(args.device)
     for kind in args.kinds:
         options = kind, args.batch, args.device
-        functions = {"plain": OwnProcess(plain_step, *options, "float32")}
-        if "tf32" in args.precisions:
-            functions["plain, tf32"] = OwnProcess(plain_step, *options, "tf32")
-        functions |= {
-            f"this project, {precision}": OwnProcess(our_step, *options, precision)
-            for precision in args.precisions
-        }
+        functions = in_precisions(plain_step, our_step, *options, precisions=args.precisions)
         turns = {"repeats": args.repeats, "warmup": args.warmup}
         rows = compare(functions, baseline="plain", images=args.batch, **turns)
         title = f"training step {kind}, run 29, 256 px, batch {args.batch}"

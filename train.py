@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from my_utils.cli import add_resource_options, resource_folder, run_script, script_parser
-from my_utils.run_config import RunConfig, add_config_options, config_from_args
+from my_utils.runs.config import RunConfig, add_config_options, config_from_args
 
 if TYPE_CHECKING:  # it brings torch, which --help does without
-    from my_utils.run_dir import RunDir
+    from my_utils.runs.folder import RunDir
 
 
 def parse_args() -> argparse.Namespace:
@@ -42,12 +42,12 @@ def main() -> int:
     args = parse_args()
     config = config_from_args(args)
 
-    from my_utils.assets import Resources
-    from my_utils.dataset import FaceDataset
-    from my_utils.parallel import start_processes
-    from my_utils.recovery import train
-    from my_utils.run_dir import RunDir
-    from my_utils.runtime import StopRequest
+    from my_utils.data.dataset import FaceDataset
+    from my_utils.data.resources import Resources
+    from my_utils.runs.folder import RunDir
+    from my_utils.runs.runtime import StopRequest
+    from my_utils.training.processes import start_processes
+    from my_utils.training.run import train
 
     resources = Resources(resource_folder(args))
     resources.require(
@@ -84,7 +84,7 @@ def main() -> int:
 
 def describe(config: RunConfig, faces: int, run: "RunDir") -> None:
     """Print what will be trained, on what, and what it will write where."""
-    from my_utils.networks import build_discriminator, build_generator
+    from my_utils.runs.networks import build_discriminator, build_generator
 
     for name, value in config.to_dict().items():
         print(f"  {name:20} {value}")
@@ -106,9 +106,9 @@ def describe(config: RunConfig, faces: int, run: "RunDir") -> None:
 
 def state_to_continue(ckpt: Path | None, run: "RunDir", config: RunConfig) -> dict | None:
     """The training state that `--ckpt` names, or the run's newest one, if it fits `config`."""
-    from my_utils.checkpoint import CheckpointStore, load_training_state
     from my_utils.errors import UserError
-    from my_utils.released_checkpoint import released_training_state
+    from my_utils.runs.checkpoint import CheckpointStore, load_training_state
+    from my_utils.runs.released import released_training_state
 
     if ckpt is None:
         state = CheckpointStore(run.checkpoints).load_newest()

@@ -28,7 +28,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
 
-    from my_utils.study_results import read_results, write_amt_csv, write_page_csv
+    from my_utils.study.results import read_results, write_amt_csv, write_page_csv
 
     trials = read_results(args.results, args.study)
     write = write_amt_csv if args.to == "amt" else write_page_csv

@@ -20,16 +20,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from my_utils.cli import run_script, script_parser
-from my_utils.foreign_text import path_below
-from my_utils.study_inputs import (
+from my_utils.study.inputs import (
     add_input_options,
     balanced_sides,
     pick_repeats,
     picture_url,
     write_inputs,
 )
-from my_utils.study_manifest import read_manifest
-from my_utils.study_questions import PairQuestion, pair_checks, pair_questions
+from my_utils.study.manifest import read_manifest
+from my_utils.study.questions import PairQuestion, pair_checks, pair_questions
+from my_utils.untrusted.text import path_below
 
 
 def parse_args() -> argparse.Namespace:

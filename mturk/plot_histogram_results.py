@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from my_utils.cli import run_script, script_parser
-from my_utils.study_results import add_results_options
+from my_utils.study.results import add_results_options
 
 
 def parse_args() -> argparse.Namespace:
@@ -28,10 +28,10 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
 
-    from my_utils.study_figures import histogram_figure, save_figure, style_figure
-    from my_utils.study_report import rating_notes, rating_table, write_summary
-    from my_utils.study_results import read_results
-    from my_utils.study_summary import rate_styles, screen
+    from my_utils.study.figures import histogram_figure, save_figure, style_figure
+    from my_utils.study.report import rating_notes, rating_table, write_summary
+    from my_utils.study.results import read_results
+    from my_utils.study.summary import rate_styles, screen
 
     screening = screen(read_results(args.results, "likert"), args.max_wrong)
     rated = rate_styles(screening.trials)

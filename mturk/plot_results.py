@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from my_utils.cli import run_script, script_parser
-from my_utils.study_results import add_results_options
+from my_utils.study.results import add_results_options
 
 
 def parse_args() -> argparse.Namespace:
@@ -29,10 +29,10 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
 
-    from my_utils.study_figures import preference_figure, save_figure
-    from my_utils.study_report import comparison_table, write_summary
-    from my_utils.study_results import read_results
-    from my_utils.study_summary import compare_models, screen
+    from my_utils.study.figures import preference_figure, save_figure
+    from my_utils.study.report import comparison_table, write_summary
+    from my_utils.study.results import read_results
+    from my_utils.study.summary import compare_models, screen
 
     screening = screen(read_results(args.results, "pairwise"), args.max_wrong)
     comparisons = compare_models(screening.trials, args.reference)

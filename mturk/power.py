@@ -50,8 +50,8 @@ def main() -> None:
         raise UserError(
             "--power must lie between 0 and 1, --correlation too, and --deviation above 0"
         )
-    from my_utils.study_report import markdown_table
-    from my_utils.study_statistics import participants_needed, ratings_needed, trials_needed
+    from my_utils.study.report import markdown_table
+    from my_utils.study.statistics import participants_needed, ratings_needed, trials_needed
 
     def participants(answers: int) -> int:
         return participants_needed(answers, args.each, args.correlation)

@@ -17,9 +17,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.atomic_file import atomic_path
 from my_utils.cli import positive_int, run_script, script_parser
 from my_utils.errors import UserError
+from my_utils.files.atomic import atomic_path
 
 VARIABLE = re.compile(r"\$\{(\w+)\}")
 

@@ -21,7 +21,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.atomic_file import atomic_path
 from my_utils.cli import (
     add_generator_options,
     add_resource_options,
@@ -32,9 +31,10 @@ from my_utils.cli import (
     whole_number,
 )
 from my_utils.errors import UserError
-from my_utils.file_digest import file_sha256
-from my_utils.study_manifest import Picture, write_manifest
-from my_utils.study_trial import ABLATIONS, FULL_MODEL
+from my_utils.files.atomic import atomic_path
+from my_utils.files.digest import file_sha256
+from my_utils.study.manifest import Picture, write_manifest
+from my_utils.study.trial import ABLATIONS, FULL_MODEL
 
 PUBLISHED_RUNS = {"pairwise": (29, 24, 7, 3, 8), "likert": (29,)}
 MODEL_NAMES = dict(zip(PUBLISHED_RUNS["pairwise"], (FULL_MODEL, *ABLATIONS), strict=True))
@@ -78,8 +78,8 @@ def main() -> None:
     if args.study == "likert" and len(paths) > 1:
         raise UserError("likert rates one model: name it by --ckpt or --run_id")
 
-    from my_utils.runtime import select_device
-    from my_utils.synthesis import FaceSynthesizer
+    from my_utils.faces.synthesizer import FaceSynthesizer
+    from my_utils.runs.runtime import select_device
 
     models = name_models(paths)
     device = select_device(args.device)
@@ -111,7 +111,7 @@ def published_generators(study: str) -> list[dict]:
 
 def name_models(paths: list[Path]) -> dict[str, Path]:
     """The published name of each generator's run, in the order given."""
-    from my_utils.checkpoint import load_generator
+    from my_utils.runs.checkpoint import load_generator
 
     models: dict[str, Path] = {}
     kinds = set()
@@ -139,7 +139,7 @@ def output_folder(args: argparse.Namespace, synthesizer) -> Path:
 
 def remember_settings(outdir: Path, args: argparse.Namespace, models: dict[str, Path]) -> None:
     """Record what the pictures depend on, so that no later call mixes others among them."""
-    from my_utils.safe_read import reading
+    from my_utils.untrusted.reader import reading
 
     settings: dict = {name: getattr(args, name) for name in ("study", "seed", "truncation")}
     for name, path in models.items():
@@ -236,7 +236,7 @@ def draw_missing(
     """Draw and save the pictures that are not there yet, a batch of one kind at a time."""
     from tqdm import tqdm
 
-    from my_utils.image_io import save_image
+    from my_utils.files.images import save_image
 
     dataset = synthesizer.dataset_params()
     missing = [picture for picture in pictures if not (outdir / picture.file).exists()]
@@ -255,7 +255,7 @@ def draw_missing(
 
 def draw_face(synthesizer, params, seeds: list[int], truncation_psi: float):
     """Generated faces [N, 3, R, R] with centred eyes."""
-    from my_utils.face_sampling import center_eyes
+    from my_utils.faces.sampling import center_eyes
 
     params = center_eyes(params, synthesizer.renderer.flame)
     return synthesizer(params, seeds, truncation_psi=truncation_psi).image
@@ -266,7 +266,7 @@ def draw_mesh(synthesizer, params, *_):
     import torch
 
     from model.condition import shrink
-    from my_utils.face_sampling import center_eyes
+    from my_utils.faces.sampling import center_eyes
 
     renderer = synthesizer.renderer
     params = center_eyes(params, renderer.flame)

@@ -29,13 +29,12 @@ from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.atomic_file import atomic_path
 from my_utils.cli import positive_int, run_script, script_parser
 from my_utils.errors import UserError
-from my_utils.foreign_text import path_below
-from my_utils.study_inputs import add_check_options
-from my_utils.study_manifest import read_manifest
-from my_utils.study_questions import (
+from my_utils.files.atomic import atomic_path
+from my_utils.study.inputs import add_check_options
+from my_utils.study.manifest import read_manifest
+from my_utils.study.questions import (
     PairQuestion,
     RatingQuestion,
     pair_checks,
@@ -43,7 +42,8 @@ from my_utils.study_questions import (
     rating_checks,
     rating_questions,
 )
-from my_utils.study_trial import RATINGS
+from my_utils.study.trial import RATINGS
+from my_utils.untrusted.text import path_below
 
 TEMPLATES = Path(__file__).with_suffix("")  # the folder study_page beside this file
 DEFAULT_TRIALS = 50

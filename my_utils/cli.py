@@ -10,7 +10,7 @@ from typing import Any
 from constants import REPOSITORY, ResourcePaths, demo_root, resources_root
 from my_utils.errors import UserError
 
-DEMO_GENERATORS = REPOSITORY / "docs" / "demo"
+DEMO_GENERATORS = REPOSITORY / "my_utils" / "demo"
 
 
 def run_script(main: Callable[[], int | None]) -> None:

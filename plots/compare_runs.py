@@ -17,9 +17,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from constants import ResourcePaths
-from my_utils.atomic_file import atomic_path
 from my_utils.cli import add_resource_options, resource_folder, run_script, script_parser
 from my_utils.errors import UserError
+from my_utils.files.atomic import atomic_path
 
 
 def parse_args() -> argparse.Namespace:
@@ -37,8 +37,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
 
-    from my_utils.measures_file import read_measures
-    from my_utils.measures_table import compare_runs, latex_table, markdown_table
+    from my_utils.files.tables import compare_runs, latex_table, markdown_table
+    from my_utils.metrics.records import read_measures
 
     folder = ResourcePaths(resource_folder(args)).output_root / "sample"
     paths = {f"run {run}": folder / str(run) / "measures.jsonl" for run in args.run_id}

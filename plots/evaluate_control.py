@@ -31,8 +31,8 @@ from my_utils.cli import add_synthesis_options, positive_int, run_script, script
 from my_utils.errors import UserError
 
 if TYPE_CHECKING:
-    from my_utils.control_factors import VisibleFactors
-    from my_utils.synthesis import FaceSynthesizer
+    from my_utils.faces.synthesizer import FaceSynthesizer
+    from my_utils.metrics.control.visible_factors import VisibleFactors
 
 FIGURE_FACES = 12
 
@@ -62,9 +62,9 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
 
-    from my_utils.condition_error import SHUFFLES
-    from my_utils.control_factors import VisibleFactors
-    from my_utils.synthesis import FaceSynthesizer
+    from my_utils.faces.synthesizer import FaceSynthesizer
+    from my_utils.metrics.condition_error import SHUFFLES
+    from my_utils.metrics.control.visible_factors import VisibleFactors
 
     if args.count <= SHUFFLES:
         raise UserError(f"--count {args.count} is too small: pass more than {SHUFFLES} faces")
@@ -92,9 +92,9 @@ def evaluate_condition(args: argparse.Namespace, synthesizer: "FaceSynthesizer")
     import torch
 
     from model.condition import shrink
-    from my_utils.condition_error import condition_error
-    from my_utils.demo import held_out_faces
-    from my_utils.image_io import save_grid
+    from my_utils.demo.held_out import held_out_faces
+    from my_utils.files.images import save_grid
+    from my_utils.metrics.condition_error import condition_error
 
     size = synthesizer.config.resolution
     held_out = held_out_faces(args.count, size)
@@ -124,17 +124,17 @@ def evaluate_control(
     import json
     import time
 
-    from my_utils.atomic_file import atomic_path
-    from my_utils.control_evaluation import (
+    from my_utils.files.atomic import atomic_path
+    from my_utils.files.digest import file_sha256
+    from my_utils.metrics.control.evaluation import (
         held_out,
         measure_control,
         regressor_path,
         train_regressor_for,
     )
-    from my_utils.control_report import control_tables, disentanglement_figure
-    from my_utils.file_digest import file_sha256
-    from my_utils.reinference import load_regressor
-    from my_utils.study_figures import save_figure
+    from my_utils.metrics.control.regressor import load_regressor
+    from my_utils.metrics.control.report import control_tables, disentanglement_figure
+    from my_utils.study.figures import save_figure
 
     path = regressor_path(synthesizer)
     if not path.exists():
@@ -167,9 +167,9 @@ def evaluate_codes(
     args: argparse.Namespace, synthesizer: "FaceSynthesizer", factors: "VisibleFactors"
 ) -> None:
     """Compare what a tracker inferred on sample pictures with what they were drawn from."""
-    from my_utils.control_codes import code_errors, load_samples, match_codes
-    from my_utils.control_report import code_table
-    from my_utils.tracker_files import tracked_faces
+    from my_utils.data.trackers.reader import tracked_faces
+    from my_utils.metrics.control.report import code_table
+    from my_utils.metrics.control.table3 import code_errors, load_samples, match_codes
 
     default = synthesizer.outdir(None, "random_samples") / "params.npz"
     samples = load_samples(args.params or default)
@@ -193,7 +193,7 @@ def record(
 ) -> None:
     """Add what was measured to the measures of the run."""
     from my_utils.cli import choose_checkpoint
-    from my_utils.measures_file import append_measure
+    from my_utils.metrics.records import append_measure
 
     explanation |= {
         "seed": 0,  # faces and styles are the first ones

@@ -59,9 +59,9 @@ def parse_args() -> argparse.Namespace:
 def read_sequence(args: argparse.Namespace, synthesizer):
     """The name of the film, its faces, one row per frame, and the style of the first face."""
     from model.flame import FlameParams
-    from my_utils.face_sampling import interpolate_path, mean_face
-    from my_utils.params_file import load_params
-    from my_utils.sequences import demonstration, load_tracked, load_voca
+    from my_utils.faces.params_file import load_params
+    from my_utils.faces.sampling import interpolate_path, mean_face
+    from my_utils.faces.sequences import demonstration, load_tracked, load_voca
 
     if args.between:
         files = [load_params(path) for path in args.between]
@@ -84,7 +84,7 @@ def lay_out(
     """A frame: one face beside its rendering and normal map, several around the rendering."""
     import torch
 
-    from my_utils.image_io import image_grid
+    from my_utils.files.images import image_grid
 
     if len(images) == 1:
         labels = ("generated", "rendering", "normal map")
@@ -104,9 +104,9 @@ def main() -> None:
     from tqdm import tqdm
 
     from model.condition import shrink
-    from my_utils.face_sampling import center_eyes
-    from my_utils.film import FilmWriter
-    from my_utils.synthesis import FaceSynthesizer
+    from my_utils.faces.sampling import center_eyes
+    from my_utils.faces.synthesizer import FaceSynthesizer
+    from my_utils.files.film import FilmWriter
 
     synthesizer = FaceSynthesizer.from_args(args)
     name, params, first_style = read_sequence(args, synthesizer)

@@ -41,10 +41,10 @@ def main() -> None:
     import torch
     from tqdm import tqdm
 
-    from my_utils.face_sampling import center_eyes, published_random_params, random_params
-    from my_utils.image_io import save_grid, save_image
-    from my_utils.params_file import load_params, save_params, save_published_params
-    from my_utils.synthesis import FaceSynthesizer
+    from my_utils.faces.params_file import load_params, save_params, save_published_params
+    from my_utils.faces.sampling import center_eyes, published_random_params, random_params
+    from my_utils.faces.synthesizer import FaceSynthesizer
+    from my_utils.files.images import save_grid, save_image
 
     synthesizer = FaceSynthesizer.from_args(args)
     outdir = synthesizer.outdir(args.outdir, "random_samples")

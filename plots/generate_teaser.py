@@ -37,9 +37,9 @@ def main() -> None:
 
     from constants import RENDER_SIZE
     from model.condition import shrink
-    from my_utils.face_sampling import center_eyes, single_variations
-    from my_utils.image_io import save_grid, save_image
-    from my_utils.synthesis import FaceSynthesizer
+    from my_utils.faces.sampling import center_eyes, single_variations
+    from my_utils.faces.synthesizer import FaceSynthesizer
+    from my_utils.files.images import save_grid, save_image
 
     synthesizer = FaceSynthesizer.from_args(args)
     outdir = synthesizer.outdir(args.outdir, "teaser")

@@ -33,7 +33,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
 
-    from my_utils.training_curves import read_stats, save_training_figure, training_figure
+    from my_utils.training.curves import read_stats, save_training_figure, training_figure
 
     output_root = ResourcePaths(resource_folder(args)).output_root
     paths = {

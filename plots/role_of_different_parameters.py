@@ -46,15 +46,15 @@ def main() -> None:
     from tqdm import tqdm
 
     from model.flame import FlameParams
-    from my_utils.face_sampling import (
+    from my_utils.faces.sampling import (
         FIGURE3_FACTORS,
         pair_styles,
         parse_factors,
         pick_pairs,
         swap_factors,
     )
-    from my_utils.image_io import save_grid, save_image
-    from my_utils.synthesis import FaceSynthesizer
+    from my_utils.faces.synthesizer import FaceSynthesizer
+    from my_utils.files.images import save_grid, save_image
 
     factors = parse_factors(args.factors)
     synthesizers = FaceSynthesizer.several_from_args(args)

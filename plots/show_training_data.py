@@ -44,10 +44,10 @@ def open_dataset(resources):
     """The pairs at the largest size of which there are renderings and normal maps."""
     import dataclasses
 
-    from my_utils.assets import SOURCES
-    from my_utils.dataset import FaceDataset
-    from my_utils.lmdb_images import NORMAL_MAP, LmdbImages
-    from my_utils.run_config import run_config
+    from my_utils.data.dataset import FaceDataset
+    from my_utils.data.lmdb_images import NORMAL_MAP, LmdbImages
+    from my_utils.data.resources import SOURCES
+    from my_utils.runs.config import run_config
 
     paths, config = resources.paths, run_config(29)
     renderings = LmdbImages(paths.renderings, made_by=SOURCES["renderings"])
@@ -80,7 +80,7 @@ def write_figure(path: Path, dataset, positions: list[int]) -> None:
     """One column per face: photograph, renderings and overlay."""
     import torch
 
-    from my_utils.image_io import save_grid
+    from my_utils.files.images import save_grid
 
     pairs = [dataset[position] for position in positions]
     photographs = torch.stack([pair.image for pair in pairs])
@@ -101,8 +101,8 @@ def write_film(path: Path, dataset, positions: list[int]) -> None:
     import torch
     from tqdm import tqdm
 
-    from my_utils.film import FilmWriter
-    from my_utils.image_io import image_grid
+    from my_utils.files.film import FilmWriter
+    from my_utils.files.images import image_grid
 
     columns = np.array(positions[: len(positions) // WALL_ROWS * WALL_ROWS]).reshape(-1, WALL_ROWS)
     if len(columns) <= WINDOW_COLUMNS:
@@ -127,7 +127,7 @@ def main() -> None:
     args = parse_args()
     positions = parse_seeds(args.faces, option="--faces") if args.faces else None
 
-    from my_utils.assets import Resources
+    from my_utils.data.resources import Resources
 
     resources = Resources(resource_folder(args))
     resources.require("parameters", "photographs", "renderings")

@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from my_utils.cli import add_synthesis_options, run_script, script_parser
-from my_utils.fid_protocol import add_protocol_options
+from my_utils.metrics.fid.protocol import add_protocol_options
 
 
 def parse_args() -> argparse.Namespace:
@@ -29,8 +29,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
 
-    from my_utils.fid_measure import Measurement
-    from my_utils.fid_sweep import (
+    from my_utils.metrics.fid.measurement import Measurement
+    from my_utils.metrics.fid.sigma_sweep import (
         LEVELS,
         perturb,
         perturbation_noise,

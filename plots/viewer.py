@@ -50,11 +50,11 @@ def main() -> None:
         raise UserError(f"the viewer needs viser: python -m pip install -r {requirements}")
     check_address(args.host, args.port)
 
-    from my_utils.synthesis import FaceSynthesizer
-    from my_utils.viewer_loop import PageLoop
-    from my_utils.viewer_page import LOOPBACK, Page, start_server
-    from my_utils.viewer_pictures import RememberedRendering
-    from my_utils.viewer_session import Session
+    from my_utils.faces.synthesizer import FaceSynthesizer
+    from my_utils.viewer.loop import PageLoop
+    from my_utils.viewer.page import LOOPBACK, Page, start_server
+    from my_utils.viewer.pictures import RememberedRendering
+    from my_utils.viewer.session import Session
 
     if args.host not in LOOPBACK:
         text = f"warning: --host {args.host} lets others in the network use the viewer"

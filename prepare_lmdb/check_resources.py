@@ -25,9 +25,9 @@ def main() -> int:
     add_resource_options(parser)
     args = parser.parse_args()
 
-    from my_utils.assets import Resources
-    from my_utils.resource_report import inspect_resources
-    from my_utils.run_config import run_config
+    from my_utils.data.resource_report import inspect_resources
+    from my_utils.data.resources import Resources
+    from my_utils.runs.config import run_config
 
     resources = Resources(resource_folder(args))
     report = inspect_resources(resources, run_config(0, demo=args.demo))

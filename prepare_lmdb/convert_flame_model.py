@@ -32,8 +32,8 @@ def main() -> None:
     if args.model.suffix == ".npz" or out.suffix != ".npz":
         raise UserError(f"{args.model} -> {out}: the model must be a .pkl, the output a .npz")
 
-    from my_utils.file_digest import file_sha256
-    from my_utils.flame_files import load_flame, save_flame
+    from my_utils.data.flame_files import load_flame, save_flame
+    from my_utils.files.digest import file_sha256
 
     assets = load_flame(args.model)
     save_flame(out, assets, source_sha256=file_sha256(args.model))

@@ -55,10 +55,10 @@ def main() -> None:
     args = parse_args()
 
     from model.flame import FLAME
-    from my_utils.assets import Resources
-    from my_utils.deca_files import save_parameters
-    from my_utils.tracker_conversion import convert_faces
-    from my_utils.tracker_files import read_crops, tracked_faces
+    from my_utils.data.parameters import save_parameters
+    from my_utils.data.resources import Resources
+    from my_utils.data.trackers.conversion import convert_faces
+    from my_utils.data.trackers.reader import read_crops, tracked_faces
 
     resources = Resources(resource_folder(args))
     out = args.out or resources.paths.parameters

@@ -36,11 +36,11 @@ def main() -> None:
         if getattr(args, name) < 1:
             raise UserError(f"--{name} {getattr(args, name)} must be at least 1")
 
-    from my_utils.assets import Resources
-    from my_utils.lmdb_images import LmdbImages
-    from my_utils.lmdb_writer import stopping_cleanly
-    from my_utils.rendering_lmdb import write_rendering_lmdb
-    from my_utils.runtime import select_device
+    from my_utils.data.lmdb_images import LmdbImages
+    from my_utils.data.rendering_lmdb import write_rendering_lmdb
+    from my_utils.data.resources import Resources
+    from my_utils.files.lmdb_writer import stopping_cleanly
+    from my_utils.runs.runtime import select_device
 
     resources = Resources(resource_folder(args))
     resources.require("flame_model", "template_mesh", "texture_space", "parameters")

@@ -51,13 +51,13 @@ def main() -> None:
     if args.n_worker < 1:
         raise UserError(f"--n_worker {args.n_worker} must be at least 1")
 
-    from my_utils.lmdb_images import LmdbImages
-    from my_utils.lmdb_writer import stopping_cleanly
-    from my_utils.photograph_lmdb import (
+    from my_utils.data.lmdb_images import LmdbImages
+    from my_utils.data.photograph_lmdb import (
         find_photographs,
         numbered_otherwise_than_published,
         write_photograph_lmdb,
     )
+    from my_utils.files.lmdb_writer import stopping_cleanly
 
     if args.out.exists():
         there = ", ".join(map(str, LmdbImages(args.out).sizes()))

@@ -1,13 +1,11 @@
 """Fixtures and settings that every test shares."""
 
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(REPOSITORY))
 torch.set_num_threads(1)  # test networks are small, and threads that wait for each other slow
 
 
@@ -23,13 +21,13 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def data() -> Path:
     """Small copies of reference recordings kept in the repository."""
-    return REPOSITORY / "tests" / "data"
+    return REPOSITORY / "tests" / "data" / "recordings"
 
 
 @pytest.fixture(scope="session")
 def demo_folder(tmp_path_factory) -> Path:
     """A complete resources folder of the embedded default: 16 faces of 32 pixels."""
-    from my_utils.demo import write_resources
+    from my_utils.demo.held_out import write_resources
 
     folder = tmp_path_factory.mktemp("demo") / "resources"
     write_resources(folder, count=16, size=32, seed=0, workers=1)
@@ -41,9 +39,9 @@ def resources(demo_folder, tmp_path_factory) -> Path:
     """The demo's inputs beside the generator of a run that was never trained."""
     import dataclasses
 
-    from my_utils.checkpoint import save_generator
-    from my_utils.networks import build_generator
-    from my_utils.run_config import run_config
+    from my_utils.runs.checkpoint import save_generator
+    from my_utils.runs.config import run_config
+    from my_utils.runs.networks import build_generator
 
     folder = tmp_path_factory.mktemp("plots")
     (folder / "input_files").symlink_to(demo_folder / "input_files")

@@ -2,24 +2,18 @@
 
 import dataclasses
 import json
-import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
-from released_files import released_file, write_released
 
-from my_utils.checkpoint import load_training_state
-from my_utils.run_config import run_config
-
-ROOT = Path(__file__).resolve().parents[1]
-ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
-TINY = ["--demo", "--resolution", "32", "--render_size", "32", "--channel_base", "128"]
-TINY += ["--channel_max", "8", "--z_dim", "8", "--w_dim", "8", "--batch", "4"]
-TINY += ["--texture_weight", "0", "--total_kimg", "0.016"]
+from my_utils.runs.checkpoint import load_training_state
+from my_utils.runs.config import run_config
+from tests.support.released_files import released_file, write_released
+from tests.support.script_runs import ONE_THREAD, ROOT
+from tests.support.train_commands import TINY
 
 
 def train(*words, folder):
@@ -106,7 +100,7 @@ def test_interrupt_saves_and_says_how_to_continue(resources):
 
 
 def test_a_second_process_is_refused(resources):
-    from my_utils.run_dir import RunDir
+    from my_utils.runs.folder import RunDir
 
     with RunDir(resources / "output_files", 29):
         done = train("--run_id", "29", *TINY, "--resources", ".", folder=resources)

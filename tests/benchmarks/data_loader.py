@@ -20,10 +20,10 @@ import torch
 from timing import add_timing_options, compare, report
 from torch.utils.data import DataLoader
 
-from my_utils.assets import Resources
-from my_utils.dataset import FaceDataset, InfiniteSampler
-from my_utils.demo import write_resources
-from my_utils.run_config import run_config
+from my_utils.data.dataset import FaceDataset, InfiniteSampler
+from my_utils.data.resources import Resources
+from my_utils.demo.held_out import write_resources
+from my_utils.runs.config import run_config
 
 BATCH = 16
 DEMO_FACES = 16

@@ -22,14 +22,14 @@ import torch
 from timing import add_timing_options, compare, report
 from torch import Tensor
 
-import my_utils.vision  # noqa: F401 (torch_fidelity imports torchvision, which has to be helped)
+import my_utils.metrics.fid.torchvision_operators  # noqa: F401 (torch_fidelity imports torchvision, which has to be helped)
 
 # isort: split
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
-from my_utils.fid import collect_statistics, frechet_distance
-from my_utils.fid_features import inception
+from my_utils.metrics.fid.distances import collect_statistics, frechet_distance
+from my_utils.metrics.fid.feature_networks import inception
 
 COUNT, DIM, BATCH = 10_000, 2048, 16
 

@@ -4,10 +4,11 @@
     python tests/benchmarks/generator.py --batch 1 --repeats 9
     python tests/benchmarks/generator.py --device cuda --precisions float32 tf32 bf16 --batch 1 64
 
-The plain formulation is that of tests/plain_networks.py: float32 in NCHW, a grouped convolution
-with weights of each sample's own, zero insertion and depthwise filters. Each alternative has a
-process of its own; where freed memory is kept, by my_utils/allocator.py, as the scripts do. The
-share of the peak is of that of float32, and bfloat16 is slow where it is not in hardware.
+The plain formulation is that of tests/support/plain_networks.py: float32 in NCHW, a grouped
+convolution with weights of each sample's own, zero insertion and depthwise filters. Each
+alternative has a process of its own; freed memory is kept as the scripts keep it
+(my_utils/files/allocator.py). The share of the peak is of that of float32, and bfloat16 is slow
+where it is not in hardware.
 """
 
 import argparse
@@ -15,10 +16,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[level]) for level in (1, 2)]
+sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
 
 import torch
-from plain_networks import plain_generator
 from timing import (
     OwnProcess,
     add_device_options,
@@ -31,11 +31,12 @@ from timing import (
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from my_utils.allocator import keep_freed_memory
-from my_utils.networks import build_generator, network_to_device, to_device
-from my_utils.precision import in_precision
-from my_utils.run_config import RUNS
-from my_utils.runtime import select_device
+from my_utils.files.allocator import keep_freed_memory
+from my_utils.runs.config import RUNS
+from my_utils.runs.networks import build_generator, network_to_device, to_device
+from my_utils.runs.runtime import select_device
+from my_utils.training.precision import in_precision
+from tests.support.plain_networks import plain_generator
 
 CONFIG = RUNS[29]
 

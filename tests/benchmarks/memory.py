@@ -21,11 +21,16 @@ import torch
 from timing import add_device_options, processor
 from training_step import demo_texture_loss
 
-from my_utils.demo import sample_parameters
-from my_utils.networks import build_discriminator, build_generator, network_to_device, to_device
-from my_utils.parallel import Processes
-from my_utils.run_config import RUNS
-from my_utils.training_step import Batch, TrainingStep
+from my_utils.demo.held_out import sample_parameters
+from my_utils.runs.config import RUNS
+from my_utils.runs.networks import (
+    build_discriminator,
+    build_generator,
+    network_to_device,
+    to_device,
+)
+from my_utils.training.processes import Processes
+from my_utils.training.step import Batch, TrainingStep
 
 
 def main() -> None:

@@ -23,15 +23,15 @@ import torch
 from PIL import Image
 from timing import add_timing_options, compare, report
 
-import my_utils.vision  # noqa: F401 (torchvision has to be helped)
+import my_utils.metrics.fid.torchvision_operators  # noqa: F401 (torchvision has to be helped)
 
 # isort: split
 from torchvision import transforms
 
 from constants import LMDB_SIZES
-from my_utils.demo import photographs, sample_parameters
-from my_utils.lmdb_images import LmdbImages, image_key
-from my_utils.photograph_lmdb import find_photographs
+from my_utils.data.lmdb_images import LmdbImages, image_key
+from my_utils.data.photograph_lmdb import find_photographs
+from my_utils.demo.held_out import photographs, sample_parameters
 
 SCRIPT = Path(__file__).resolve().parents[2] / "prepare_lmdb/prepare_ffhq_multiscale_dataset.py"
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}

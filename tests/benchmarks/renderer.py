@@ -24,8 +24,8 @@ from embreex.rtcore_scene import EmbreeScene
 from timing import add_timing_options, compare, report
 
 from model.camera import orthographic_projection
-from my_utils.allocator import keep_freed_memory
-from my_utils.demo import face_renderer, sample_parameters
+from my_utils.demo.held_out import face_renderer, sample_parameters
+from my_utils.files.allocator import keep_freed_memory
 
 
 def main() -> None:

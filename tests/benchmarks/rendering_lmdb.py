@@ -27,13 +27,13 @@ from timing import add_timing_options, compare, report
 from constants import RENDER_SIZE
 from model.flame import FlameParams
 from model.renderer import FaceRenderer
-from my_utils.allocator import keep_freed_memory
-from my_utils.assets import Resources
-from my_utils.deca_files import ParameterTable
-from my_utils.demo import face_renderer, sample_parameters
-from my_utils.image_codec import encode_png
-from my_utils.image_io import to_uint8
-from my_utils.rendering_lmdb import write_rendering_lmdb
+from my_utils.data.parameters import ParameterTable
+from my_utils.data.rendering_lmdb import write_rendering_lmdb
+from my_utils.data.resources import Resources
+from my_utils.demo.held_out import face_renderer, sample_parameters
+from my_utils.files.allocator import keep_freed_memory
+from my_utils.files.image_codec import encode_png
+from my_utils.files.images import to_uint8
 
 PLAIN_BATCH = 32
 

@@ -3,7 +3,7 @@
     python tests/benchmarks/scaling.py
 
 Each process has one thread, and the batch is shared. That the gradients of two processes are those
-of one is tested in tests/test_parallel.py.
+of one is tested in tests/training/test_processes.py.
 """
 
 import argparse
@@ -19,7 +19,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
 from timing import processor
 
 from constants import REPOSITORY, ResourcePaths
-from my_utils.demo import write_resources
+from my_utils.demo.held_out import write_resources
 
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
 

@@ -23,14 +23,14 @@ import numpy as np
 from timing import processor
 
 from constants import PARAM_DIM, REPOSITORY, ResourcePaths
-from my_utils.checkpoint import save_generator
-from my_utils.deca_files import ParameterTable, save_parameters
-from my_utils.demo import write_resources
-from my_utils.image_codec import encode_jpeg, encode_png
-from my_utils.lmdb_images import NORMAL_MAP, image_key
-from my_utils.lmdb_writer import LmdbWriter
-from my_utils.networks import build_generator
-from my_utils.run_config import RUNS
+from my_utils.data.lmdb_images import NORMAL_MAP, image_key
+from my_utils.data.parameters import ParameterTable, save_parameters
+from my_utils.demo.held_out import write_resources
+from my_utils.files.image_codec import encode_jpeg, encode_png
+from my_utils.files.lmdb_writer import LmdbWriter
+from my_utils.runs.checkpoint import save_generator
+from my_utils.runs.config import RUNS
+from my_utils.runs.networks import build_generator
 
 FACES = 69_158
 NARROW = ["--channel_base", "4096", "--channel_max", "16", "--batch", "4", "--workers", "2"]

@@ -5,10 +5,11 @@
     python tests/benchmarks/training_step.py --device cuda --batch 16 --precisions float32 tf32 bf16
 
 A step is all that updates one network: forward, backward and Adam. The plain formulation, that of
-tests/plain_networks.py, draws the faces for the discriminator without gradients, and draws them
-again for the generator, as published. This project draws them once for both, which is timed in the
-generator's step. What the texture loss renders is the demo's head, by the same code on both sides.
-Each side has a process of its own; this project's keeps freed memory (my_utils/allocator.py).
+tests/support/plain_networks.py, draws the faces for the discriminator without gradients, and draws
+them again for the generator, as published. This project draws them once for both, which is timed in
+the generator's step. What the texture loss renders is the demo's head, by the same code on both
+sides. Each side has a process of its own; this project's keeps freed memory
+(my_utils/files/allocator.py).
 """
 
 import argparse
@@ -18,10 +19,9 @@ from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[level]) for level in (1, 2)]
+sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
 
 import torch
-from plain_networks import plain_discriminator, plain_generator
 from timing import (
     add_device_options,
     add_timing_options,
@@ -38,13 +38,19 @@ from model.losses import (
     r1_penalty,
 )
 from model.texture_sampler import TextureSampler, texel_table_from_uv
-from my_utils.demo import face_mask, face_renderer, sample_parameters, uv_layout
-from my_utils.networks import build_discriminator, build_generator, network_to_device, to_device
-from my_utils.precision import in_precision
-from my_utils.run_config import RUNS, RunConfig
-from my_utils.runtime import select_device
-from my_utils.texture_loss import TextureLoss
-from my_utils.training_step import lazy_adam, set_trainable
+from my_utils.demo.held_out import face_mask, face_renderer, sample_parameters, uv_layout
+from my_utils.runs.config import RUNS, RunConfig
+from my_utils.runs.networks import (
+    build_discriminator,
+    build_generator,
+    network_to_device,
+    to_device,
+)
+from my_utils.runs.runtime import select_device
+from my_utils.training.precision import in_precision
+from my_utils.training.step import lazy_adam, set_trainable
+from my_utils.training.texture_loss import TextureLoss
+from tests.support.plain_networks import plain_discriminator, plain_generator
 
 CONFIG = RUNS[29]
 KINDS = ("D", "D with R1", "G", "G with texture loss")

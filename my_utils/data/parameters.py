@@ -1,0 +1,125 @@
+"""What DECA found in the photographs: the parameters of each face, and where it failed."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from constants import FLAME_SLICES, PARAM_DIM
+from model.flame import FlameParams
+from my_utils.errors import UserError
+from my_utils.files.atomic import atomic_path
+from my_utils.untrusted.fields import read_fields
+from my_utils.untrusted.reader import as_numbers, reading
+from my_utils.untrusted.text import shown
+
+PARAMETER_FIELDS = {  # name in the parameter file: name here, in the order of the vector
+    "shape": "shape",
+    "exp": "expression",
+    "pose": "pose",
+    "cam": "camera",
+    "tex": "texture",
+    "lit": "lighting",
+}
+
+
+class ParameterTable(NamedTuple):
+    """The faces of the data set, in file order."""
+
+    ids: np.ndarray  # [P] int64, number of the photograph
+    vectors: np.ndarray  # [P, 236] float32
+
+
+def load_parameters(path: Path) -> ParameterTable:
+    """Read DECA's parameters, six codes for each photograph.
+
+    Args:
+        path: the published file, a dictionary from "00017.pkl" to the codes of that photograph, or
+            DECA's own folder with the codes of each photograph in a file of its own (00017.npy;
+            imgHQ... are of another data set and passed over).
+    """
+    entries = _read_folder(path) if path.is_dir() else read_fields(path)
+    try:
+        return _table(entries)
+    except Exception as error:  # what the entries hold may be anything
+        raise UserError(f"{path} does not hold DECA's parameters: {shown(error)}") from error
+
+
+def _read_folder(folder: Path) -> dict[str, Mapping]:
+    paths = sorted(path for path in folder.glob("*.npy") if not path.name.startswith("imgHQ"))
+    return {
+        path.name: read_fields(path)
+        for path in tqdm(paths, unit="face", desc="parameters", disable=None)
+    }
+
+
+@np.errstate(over="ignore")  # what float32 cannot hold becomes infinite, and is refused
+def _table(entries: Mapping[str, Mapping]) -> ParameterTable:
+    """All entries as one table; what is wrong with an entry is a ValueError."""
+    if not entries:
+        raise ValueError("it has no entries")
+    ids = _face_ids(entries)
+    vectors = np.empty((len(ids), PARAM_DIM), dtype=np.float32)
+    for vector, (key, entry) in zip(vectors, entries.items(), strict=True):
+        for field, name in PARAMETER_FIELDS.items():
+            if not isinstance(entry, Mapping) or field not in entry:
+                raise ValueError(f"entry {key} has no {field!r}")
+            code = as_numbers(entry[field]).reshape(-1)
+            columns = FLAME_SLICES[name]
+            expected = columns.stop - columns.start
+            if code.size != expected or code.dtype.kind not in "iuf":
+                raise ValueError(
+                    f"entry {key} must have {expected} numbers of {field!r}, it has {code.size} "
+                    f"of type {code.dtype}"
+                )
+            vector[columns] = code
+    finite = np.isfinite(vectors).all(axis=1)
+    if not finite.all():
+        raise ValueError(f"entry {list(entries)[finite.argmin()]} has numbers that are not finite")
+    return ParameterTable(np.array(ids, dtype=np.int64), vectors)
+
+
+def _face_ids(names: Iterable[str]) -> list[int]:
+    """The numbers of all names; ValueError where two have the same."""
+    names_by_id: dict[int, str] = {}
+    for name in names:
+        first = names_by_id.setdefault(_face_id(name), name)
+        if first != name:
+            raise ValueError(f"{first} and {name} are both face {_face_id(name):05d}")
+    return list(names_by_id)
+
+
+def _face_id(name: str) -> int:
+    stem = str(name).split(".")[0]
+    if not (stem.isdecimal() and len(stem) < 10):
+        raise ValueError(f"{name!r} is not named by a number, as 00017 is")
+    return int(stem)
+
+
+def save_parameters(path: Path, table: ParameterTable) -> None:
+    """Write a dictionary from "00017.pkl" to the six codes of that face, in the table's order."""
+    params = FlameParams.from_vector(torch.from_numpy(table.vectors))
+    entries = {
+        f"{face:05d}.pkl": {
+            field: getattr(params, name)[row].numpy() for field, name in PARAMETER_FIELDS.items()
+        }
+        for row, face in enumerate(table.ids)
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.save(file, np.array(entries, dtype=object))
+
+
+def load_bad_images(path: Path) -> frozenset[int]:
+    """Read the ids of photographs whose parameters are wrong, from names like "00017.npy"."""
+    fields = read_fields(path)
+    with reading(path):
+        if "bad_images" not in fields:
+            raise ValueError("it has no field 'bad_images'")
+        names = fields["bad_images"]
+        if isinstance(names, np.ndarray):
+            names = (names.astype(str) if names.dtype.kind == "S" else names).ravel().tolist()
+        return frozenset(map(_face_id, names))

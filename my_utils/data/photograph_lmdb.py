@@ -1,0 +1,173 @@
+"""Builds the LMDB of photographs: every picture of a folder at several sizes, cropped square."""
+
+import hashlib
+import io
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+from tqdm import tqdm
+
+from my_utils.data.lmdb_images import image_key
+from my_utils.errors import UserError
+from my_utils.files.image_codec import decode_image
+from my_utils.files.lmdb_writer import LmdbWriter
+from my_utils.files.ordered_map import ordered_map
+from my_utils.files.workers import WorkerProcesses
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+MAX_FILE_BYTES = 2**28
+MAX_UNREADABLE = 10  # pictures that are skipped before the build gives up
+
+
+class EncodedPhotograph(NamedTuple):
+    """One photograph at the sizes wanted, or why it cannot be used."""
+
+    jpegs: dict[int, bytes]  # size in pixels: JPEG bytes
+    skipped_sizes: tuple[int, ...]  # larger than the photograph
+    problem: str | None
+
+
+class BuildReport(NamedTuple):
+    """What a build left out."""
+
+    written: int  # photographs in the LMDB
+    unreadable: list[str]  # one sentence each
+    too_small: int  # photographs that lack the larger sizes
+
+
+def find_photographs(folder: Path) -> dict[int, Path]:
+    """The pictures at any depth below a folder, by id in ascending order.
+
+    FFHQ's names are its ids (00017.png). Where not every name is a number, the id is the rank of
+    the path among the sorted paths, which is what the published builder always used.
+
+    Raises:
+        UserError: there is no picture, or two of them have the same number.
+    """
+    folder = Path(folder)
+    paths = [p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.name[0] != "."]
+    paths.sort(key=str)
+    if not paths:
+        raise UserError(f"there are no pictures in {folder} ({', '.join(SUFFIXES)})")
+    if not all(path.stem.isdecimal() for path in paths):
+        return dict(enumerate(paths))
+    photographs: dict[int, Path] = {}
+    for path in paths:
+        if (first := photographs.setdefault(int(path.stem), path)) is not path:
+            raise UserError(
+                f"{first} and {path} are both number {int(path.stem)}: give the one folder that "
+                "holds the photographs wanted"
+            )
+    return dict(sorted(photographs.items()))
+
+
+def numbered_otherwise_than_published(photographs: dict[int, Path]) -> bool:
+    """Whether the published builder, which counted sorted paths, would give other ids."""
+    return list(photographs) != list(range(len(photographs))) or list(
+        photographs.values()
+    ) != sorted(photographs.values(), key=str)
+
+
+def resize_and_crop(picture: Image.Image, size: int) -> Image.Image:
+    """The shorter side resized to `size` (Lanczos), then the centre cropped to size x size."""
+    width, height = picture.size
+    short = min(width, height)
+    if short != size:
+        scaled = (size * width // short, size * height // short)
+        picture = picture.resize(scaled, Image.Resampling.LANCZOS)
+    left, top = round((picture.width - size) / 2), round((picture.height - size) / 2)
+    return picture.crop((left, top, left + size, top + size))
+
+
+def multiscale(picture: Image.Image, sizes: Sequence[int]) -> dict[int, Image.Image]:
+    """The picture at every size, each like `resize_and_crop` of the full picture.
+
+    Of a square picture, each is made from the smallest reduced one there is of four times its size
+    or more, else from any. That is a third of the work, and photographs stay within 53 dB.
+    """
+    full = picture.width if picture.width == picture.height else 0
+    made: dict[int, Image.Image] = {}
+    for size in sorted(sizes, reverse=True):
+        reduced = [there for there in made if there < full]
+        sources = [there for there in reduced if there >= 4 * size] or reduced
+        made[size] = resize_and_crop(made[min(sources)] if sources else picture, size)
+    return made
+
+
+def encode_photograph(path: Path, *, sizes: Sequence[int], upscale: bool) -> EncodedPhotograph:
+    """A photograph at every size; at sizes beyond its own only with `upscale`."""
+    try:
+        if not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
+            raise ValueError(f"not a file, or one of more than {MAX_FILE_BYTES} bytes")
+        picture = Image.fromarray(decode_image(path.read_bytes()))
+    except (OSError, ValueError) as error:
+        return EncodedPhotograph({}, (), f"{path}: {error}")
+    short = min(picture.size)
+    skipped = () if upscale else tuple(size for size in sizes if size > short)
+    if len(skipped) == len(sizes):
+        return EncodedPhotograph({}, skipped, f"{path}: {short} pixels, less than any size wanted")
+    pictures = multiscale(picture, [size for size in sizes if size not in skipped])
+    return EncodedPhotograph(
+        {size: _jpeg(small) for size, small in sorted(pictures.items())}, skipped, None
+    )
+
+
+def _jpeg(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=100)
+    return buffer.getvalue()
+
+
+def write_photograph_lmdb(
+    path: Path,
+    photographs: dict[int, Path],  # by id, from `find_photographs`
+    *,
+    sizes: Sequence[int],
+    workers: int,
+    upscale: bool = False,
+) -> BuildReport:
+    """Write the photographs as JPEG records of all sizes, in the order of their ids.
+
+    The result does not depend on the number of worker processes. Interrupted, the build goes on
+    where it stopped when called again with the same photographs and sizes.
+
+    Raises:
+        UserError: more than 10 photographs are unreadable.
+    """
+    sizes = sorted(sizes)
+    listing = "\n".join(f"{i} {photo.name}" for i, photo in photographs.items())
+    digest = hashlib.sha256(listing.encode()).hexdigest()[:12]
+    recipe = f"sizes {sizes}, upscale {upscale}, {len(photographs)} photographs {digest}"
+    unreadable, too_small = [], 0
+    encode = partial(encode_photograph, sizes=sizes, upscale=upscale)
+    with (
+        LmdbWriter(path, recipe=recipe) as writer,
+        WorkerProcesses(workers) as pool,
+        tqdm(total=len(photographs), unit="photo", desc="resizing", disable=None) as progress,
+    ):
+        todo = {i: p for i, p in photographs.items() if image_key(sizes[0], i) not in writer}
+        progress.update(len(photographs) - len(todo))
+        results = ordered_map(pool, encode, todo.values(), ahead=4 * workers)
+        for face_id, photograph in zip(todo, results, strict=True):
+            progress.update()
+            if photograph.problem:
+                unreadable.append(photograph.problem)
+                _check_unreadable(unreadable)
+            too_small += bool(photograph.skipped_sizes)
+            writer.put_all(
+                {image_key(size, face_id): data for size, data in photograph.jpegs.items()}
+            )
+        written = len(photographs) - len(unreadable)
+        writer.finish(written)
+    return BuildReport(written, unreadable, too_small)
+
+
+def _check_unreadable(unreadable: list[str]) -> None:
+    if len(unreadable) > MAX_UNREADABLE:
+        head = (
+            "more photographs than a few are unusable: replace them and repeat the command, which"
+        )
+        raise UserError("\n  ".join([f"{head} goes on from here", *unreadable]))

@@ -1,0 +1,190 @@
+"""From parameters and styles to faces: the one path that grids, plots, measures and studies use."""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from constants import demo_root, resources_root
+from model.condition import build_condition, shrink
+from model.flame import FlameParams
+from model.generator import Generator
+from model.renderer import FaceRenderer
+from my_utils.cli import DEMO_GENERATORS, choose_checkpoint, choose_checkpoints
+from my_utils.data.resources import Resources
+from my_utils.errors import UserError
+from my_utils.runs.checkpoint import load_generator
+from my_utils.runs.config import RunConfig
+from my_utils.runs.networks import network_to_device, to_device
+from my_utils.runs.runtime import select_device
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Generated photographs and the renderings they were conditioned on."""
+
+    image: Tensor  # [N, 3, R, R] in [-1, 1]
+    render: Tensor  # [N, 3, S, S] in [-1, 1], textured rendering
+    normal_map: Tensor  # [N, 3, S, S] in [-1, 1]
+    mask: Tensor  # [N, 1, S, S] in {0, 1}, where the mesh is
+    params: FlameParams  # N rows
+
+
+class FaceSynthesizer:
+    """Draws faces for FlameParams with one generator and the head model it was trained on."""
+
+    def __init__(
+        self,
+        generator: Generator,
+        renderer: FaceRenderer,
+        config: RunConfig,
+        resources: Resources,
+        *,
+        label: str = "",  # folder of its pictures below output_files/sample; default: the run id
+        nimg: int = 0,  # images that the generator has seen in training
+    ) -> None:
+        self.generator = generator
+        self.renderer = renderer
+        self.config = config
+        self.resources = resources
+        self.label = label or str(config.run_id)
+        self.name = label or f"run {config.run_id}"  # in figures
+        self.nimg = nimg
+
+    @staticmethod
+    def from_checkpoint(
+        path: Path,
+        *,
+        resources: Path | None = None,
+        device: str | torch.device = "cpu",
+        run_id: int | None = None,
+    ) -> "FaceSynthesizer":
+        """Load a generator and the head model its configuration names.
+
+        Args:
+            path: An exported generator, a training state or a released checkpoint.
+            resources: Folder of the head model; by default the demo's for a generator of the
+                demo (written there first when missing), else the resources root.
+            run_id: Of a released checkpoint whose folder does not tell it.
+        """
+        device = torch.device(device)
+        loaded = load_generator(path, run_id=run_id)
+        config = loaded.config
+        folder = Resources(resources or (demo_root if config.demo else resources_root))
+        if config.demo:
+            from my_utils.demo.held_out import (
+                write_drawing_files,  # heavy, and nobody else needs it
+            )
+
+            write_drawing_files(folder.paths.root)
+        renderer = folder.face_renderer(config.render_size)
+        shipped = Path(path).resolve().parent == DEMO_GENERATORS
+        return FaceSynthesizer(
+            network_to_device(loaded.generator, config, device),
+            renderer.to(device),
+            config,
+            folder,
+            label="demo" if shipped else "",
+            nimg=loaded.nimg,
+        )
+
+    @staticmethod
+    def from_args(args: argparse.Namespace) -> "FaceSynthesizer":
+        """The synthesizer that the options of `cli.add_synthesis_options` describe."""
+        return FaceSynthesizer.from_checkpoint(
+            choose_checkpoint(args),
+            resources=args.resources,
+            device=select_device(args.device),
+            run_id=args.run_id,
+        )
+
+    @staticmethod
+    def several_from_args(args: argparse.Namespace) -> "list[FaceSynthesizer]":
+        """One synthesizer for each generator named, in the order of the command line."""
+        paths, device = choose_checkpoints(args), select_device(args.device)
+        synthesizers = [
+            FaceSynthesizer.from_checkpoint(path, resources=args.resources, device=device)
+            for path in paths
+        ]
+        names = [synthesizer.name for synthesizer in synthesizers]
+        for synthesizer, path in zip(synthesizers, paths, strict=True):
+            if names.count(synthesizer.name) > 1:  # the same run at different times
+                synthesizer.name += f" {path.stem}"
+        return synthesizers
+
+    @property
+    def device(self) -> torch.device:
+        return self.generator.mapping.mean_w.device
+
+    @property
+    def style_count(self) -> int:
+        """Style ids to choose from at random: one per training image."""
+        table = self.generator.style_table
+        return len(self.resources.parameters.ids) if table is None else len(table)
+
+    def dataset_params(self) -> FlameParams:
+        """The faces of the data set, on the CPU."""
+        return FlameParams.from_vector(torch.from_numpy(self.resources.parameters.vectors))
+
+    def outdir(self, chosen: Path | None, name: str) -> Path:
+        """Where a script's pictures go: the folder chosen, or `name` below the run's samples."""
+        return chosen or self.resources.paths.output_root / "sample" / self.label / name
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        params: FlameParams,  # N rows
+        seeds: Sequence[int] | None = None,  # N style seeds
+        *,
+        z: Tensor | None = None,  # [N, z_dim], instead of seeds
+        truncation_psi: float = 1.0,
+        neck: Tensor | None = None,  # [N, 3] axis-angle in radians; at rest where not given
+        eyes: Tensor | None = None,  # [N, 6] likewise
+    ) -> Faces:
+        """Render and generate one batch. The style of a seed is the same in any batch."""
+        if seeds is not None and z is None:
+            self._check_styles(seeds)
+            z = self.generator.styles(seeds)
+        elif seeds is not None or z is None:
+            raise ValueError("give the styles either as seeds or as z")
+        params = params.to(self.device)
+        rendering = self.renderer(params, neck=neck, eyes=eyes)
+        condition = build_condition(
+            self.config.condition,
+            render=shrink(rendering.image, self.config.resolution),
+            normal_map=shrink(rendering.normal_map, self.config.resolution),
+            params_vector=params.to_vector(),
+        )
+        condition = to_device(condition, self.config, self.device)
+        image = self.generator(z.to(self.device), condition, truncation_psi=truncation_psi)
+        return Faces(
+            image=image.clamp(-1, 1),
+            render=rendering.image,
+            normal_map=rendering.normal_map,
+            mask=rendering.mask,
+            params=params,
+        )
+
+    def _check_styles(self, seeds: Sequence[int]) -> None:
+        table = self.generator.style_table
+        if table is not None and max(seeds) >= len(table):
+            raise UserError(
+                f"style {max(seeds)} does not exist: this released generator has the styles 0 to "
+                f"{len(table) - 1}"
+            )
+
+    def batches(
+        self,
+        params: FlameParams,  # N rows
+        seeds: Sequence[int],
+        *,
+        batch: int,
+        truncation_psi: float = 1.0,
+    ) -> Iterator[Faces]:
+        """The same, a few faces at a time."""
+        for start in range(0, len(params), batch):
+            rows = slice(start, start + batch)
+            yield self(params[rows], seeds[rows], truncation_psi=truncation_psi)

@@ -1,0 +1,78 @@
+"""The process around a computation: its device, its seeds, and requests to stop."""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from my_utils.errors import UserError
+from my_utils.files.allocator import keep_freed_memory
+
+
+def select_device(name: str = "auto") -> torch.device:
+    """The device a person named: "auto" is CUDA where there is one, else the CPU.
+
+    A process that computes on the CPU keeps freed memory from then on.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UserError(f"--device {name!r} is not a device: try auto, cpu or cuda:0") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UserError(f"--device {name} asks for a GPU, but torch sees none: pass --device cpu")
+    if device.type == "cpu":
+        keep_freed_memory()
+    return device
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw initial weights from `seed` without disturbing the caller's random state."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def step_generator(*numbers: int) -> torch.Generator:
+    """The random stream of one training step, a function of (seed, rank, images seen, ...) alone.
+
+    Nothing random needs saving for an exact resume, because every step starts its own stream.
+    """
+    entropy = np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(entropy >> np.uint64(1)))
+
+
+class StopRequest:
+    """Turns SIGINT and SIGTERM into a request that the training loop answers between steps.
+
+    A second SIGINT stops at once. Previous handlers return when the context ends.
+    """
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+
+    def __enter__(self) -> "StopRequest":
+        self._previous = {
+            number: signal.signal(number, self._handle)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        return self
+
+    def _handle(self, number: int, frame: object) -> None:
+        if self.signal is not None and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.signal = number
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+
+def leave_stopping_to_main_process(worker: int = 0) -> None:
+    """Ignore the signals that reach a whole process group: the main process ends its workers."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

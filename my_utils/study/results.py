@@ -1,0 +1,228 @@
+"""Result files of the perceptual study: of the study page, and of Amazon Mechanical Turk (AMT).
+
+All of them become rows of one kind, `Trial`. A mistake in a file becomes one sentence that names
+the file and the line, and nothing is skipped silently.
+"""
+
+import argparse
+import csv
+import dataclasses
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from my_utils.errors import UserError
+from my_utils.files.atomic import atomic_path
+from my_utils.study.amt import AMT_COLUMNS, KEY_COLUMNS, Key, amt_row, amt_trial
+from my_utils.study.trial import COLUMNS, Trial, check_study, valid_trial
+from my_utils.untrusted.text import shown
+
+SESSION = COLUMNS[: COLUMNS.index("trial")]  # what the page's JSON says once for all its trials
+KEY_SUFFIX = "_key.csv"
+MOST_BYTES = 2**26  # of a file; what it holds takes many times as much memory
+
+
+def add_results_options(parser: argparse.ArgumentParser, *, outdir: str) -> None:
+    """Options of the scripts that analyse results."""
+    parser.add_argument("results", type=Path, nargs="+", metavar="RESULTS")
+    parser.add_argument(
+        "--max_wrong",
+        type=float,
+        default=1 / 3,
+        metavar="SHARE",
+        help="exclude participants with more than this share of attention checks wrong (1/3)",
+    )
+    parser.add_argument(
+        "--outdir",
+        type=Path,
+        default=Path(outdir),
+        metavar="DIR",
+        help=f"where figures and summary go (default: {outdir})",
+    )
+
+
+def read_results(paths: Sequence[Path], study: str) -> list[Trial]:
+    """Every answer in result files, and folders of them, in any mixture of layouts.
+
+    The keys of AMT's inputs (`*_key.csv`) belong to the files. A participant answers a question
+    once: copies (the JSON and the CSV of one participant, an unfinished result beside the finished
+    one) count once, and a second answer to a question that a key calls repeated is a check.
+
+    Raises:
+        UserError: a file is damaged, half-written, of the other study, or contradicts another.
+    """
+    files = list(_files(paths))
+    key = _read_keys([path for path in files if path.name.endswith(KEY_SUFFIX)], study)
+    known: dict[tuple, tuple[Trial, str]] = {}
+    for path in files:
+        if path.name.endswith(KEY_SUFFIX):
+            continue
+        for trial, where in _read_file(path, study, key):
+            person = (trial.study_id, trial.participant, trial.question)
+            if trial.question in key.repeated and (*person, None) in known:
+                trial = dataclasses.replace(trial, check="repeat")
+            # A check may come several times: its place is part of it, which on AMT is the line.
+            place = where if trial.trial is None else trial.trial
+            answer = (*person, trial.check and (trial.check, place))
+            first, there = known.setdefault(answer, (trial, where))
+            if first.choice != trial.choice:
+                raise UserError(
+                    f"{where}: participant {trial.participant!r} answered this question "
+                    f"differently in {there}: keep one of the two results"
+                )
+            if trial.complete:
+                known[answer] = trial, where
+    return [trial for trial, _ in known.values()]
+
+
+def _files(paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        files = sorted(
+            file for file in path.iterdir() if file.suffix in (".json", ".csv") and file.is_file()
+        )
+        if not files:
+            raise UserError(f"{path} holds no results: there is no .json and no .csv file in it")
+        yield from files
+
+
+def _read_keys(paths: Sequence[Path], study: str) -> Key:
+    key = Key()
+    for path in paths:
+        for row, where in _csv_rows(path, _text(path)):
+            _check_columns(KEY_COLUMNS[study], row, path)
+            key.add(row, study, where)
+    return key
+
+
+def _read_file(path: Path, study: str, key: Key) -> Iterator[tuple[Trial, str]]:
+    """Every answer of a file, with the place where it stands."""
+    text = _text(path)
+    if path.suffix == ".json":
+        yield from _read_json(path, text, study)
+        return
+    for row, where in _csv_rows(path, text):
+        layout = _layout(row, path)
+        if layout == "page":
+            yield _page_trial(row, study, where), where
+        else:
+            check_study(layout, study, path)
+            yield amt_trial(row, study, where, key), where
+
+
+def _text(path: Path) -> str:
+    if path.stat().st_size > MOST_BYTES:
+        raise UserError(f"{path} is larger than the results of any study: leave it out")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is not text in UTF-8: it is damaged or of another kind") from None
+    if not text.strip():
+        raise UserError(f"{path} is empty: get it again or leave it out")
+    return text
+
+
+def _read_json(path: Path, text: str, study: str) -> Iterator[tuple[Trial, str]]:
+    try:
+        result = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is half-written or damaged: {error}") from None
+    if not isinstance(result, dict) or result.get("format") != "gif-study-result":
+        raise UserError(f"{path} is no result of the study page: it lacks format gif-study-result")
+    if result.get("version") != 1:
+        raise UserError(f"{path} has version {shown(result.get('version'))}: only 1 is known")
+    check_study(result.get("study"), study, path)
+    trials = result.get("trials")
+    if not isinstance(trials, list) or not all(isinstance(trial, dict) for trial in trials):
+        raise UserError(f"{path} has no list of trials")
+    session = {name: result.get(name) for name in SESSION}
+    for number, trial in enumerate(trials, start=1):
+        where = f"{path}, trial {number}"
+        check = trial.get("check") or None  # false in the file
+        yield valid_trial({**trial, **session, "check": check}, study, where), where
+
+
+def _csv_rows(path: Path, text: str) -> Iterator[tuple[dict[str, str], str]]:
+    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = next(lines)
+        for cells in filter(None, lines):
+            where = f"{path}, line {lines.line_num}"
+            if len(cells) != len(header):
+                raise UserError(f"{where} has {len(cells)} cells instead of {len(header)}")
+            yield dict(zip(header, cells, strict=True)), where
+    except csv.Error as error:
+        raise UserError(
+            f"{path}, line {lines.line_num}: half-written or damaged: {error}"
+        ) from None
+    if lines.line_num == 1:
+        raise UserError(f"{path} has a header but no answers")
+
+
+def _layout(row: Mapping[str, str], path: Path) -> str:
+    """ "page", or the study of AMT whose columns the row has."""
+    layouts = {"page": COLUMNS, **AMT_COLUMNS}
+    layout = max(layouts, key=lambda name: len(row.keys() & set(layouts[name])))
+    _check_columns(layouts[layout], row, path)
+    return layout
+
+
+def _check_columns(needed: Sequence[str], row: Mapping[str, str], path: Path) -> None:
+    missing = [name for name in needed if name not in row]
+    if len(missing) > len(needed) / 2:
+        columns = shown(", ".join(row))
+        raise UserError(f"{path} holds no answers of a study: its columns are {columns}")
+    if missing:
+        raise UserError(f"{path} lacks the columns {', '.join(missing)}")
+
+
+def _page_trial(row: Mapping[str, str], study: str, where: str) -> Trial:
+    """The answer in a row of the page's CSV, whose cells stand for numbers, truth or nothing."""
+    values: dict[str, object] = {}
+    for field in dataclasses.fields(Trial):
+        text = row[field.name]
+        if field.type is bool:
+            values[field.name] = {"true": True, "false": False}.get(text.lower(), text)
+        elif field.type in (int, int | None) and re.fullmatch(r"\d{1,18}", text):
+            values[field.name] = int(text)
+        else:
+            values[field.name] = text or None
+    if row["check"].lower() == "false":
+        values["check"] = None
+    return valid_trial(values, study, where)
+
+
+def write_page_csv(path: Path, trials: Sequence[Trial]) -> int:
+    """Write answers as the study page's CSV, which keeps everything; return their number."""
+    rows = [dataclasses.asdict(trial) for trial in trials]
+    for row in rows:
+        row["complete"] = str(row["complete"]).lower()
+        row["check"] = row["check"] or "false"
+    return _write_csv(path, rows)
+
+
+def write_amt_csv(path: Path, trials: Sequence[Trial]) -> int:
+    """Write the answers that are no checks as a results file of AMT; return their number.
+
+    Raises:
+        UserError: AMT's layout cannot say what an answer is of.
+    """
+    return _write_csv(path, [amt_row(trial) for trial in trials if not trial.check])
+
+
+def _write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> int:
+    if not rows:
+        raise UserError(f"nothing to write to {path}: there are no answers, or only checks")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        table = csv.DictWriter(file, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+    return len(rows)

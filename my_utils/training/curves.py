@@ -1,0 +1,119 @@
+"""Curves of training: what the `stats.jsonl` of one or several runs holds, over the images seen."""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from my_utils.errors import UserError
+from my_utils.files.atomic import atomic_path
+from my_utils.untrusted.reader import reading
+
+FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
+# What every run reports; all else is a measure of quality: of correlations the highest is the best,
+# of the others the lowest.
+PROGRESS = {
+    "loss/D": "discriminator loss",
+    "loss/G": "generator loss",
+    "loss/r1": "R1 penalty",
+    "loss/texture": "texture-consistency loss",
+    "sec_per_kimg": "seconds per kimg",
+}
+# Okabe and Ito's colours, told apart with every kind of colour vision, in four kinds of line: only
+# the 29th run looks like the first one.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+LINES = ("-", "--", ":", "-.")
+COLUMNS = 3
+PANEL_INCHES, LEGEND_INCHES = (3.4, 2.6), 0.4
+FEW = 50  # points up to which each one is seen
+
+Rows = Sequence[Mapping[str, float]]
+
+
+def read_stats(path: Path) -> Rows:
+    """The rows of a `stats.jsonl`; a last line that is still being written is left out.
+
+    Raises:
+        UserError: the file is missing, has no row or is of another kind.
+    """
+    with reading(path):
+        lines = path.read_text().split("\n")[:-1]
+        rows = [{name: float(value) for name, value in json.loads(line).items()} for line in lines]
+        if not rows:
+            raise ValueError("it has no row yet")
+        if not all("nimg" in row and len(row) > 1 for row in rows):
+            raise ValueError("a row lacks the count of images, 'nimg', or has nothing else")
+    return rows
+
+
+def training_figure(
+    runs: Mapping[str, Rows],  # by the name of the run
+) -> Figure:
+    """A panel for everything that any run reports; the best value of each measure is ringed."""
+    reported = {name for rows in runs.values() for row in rows for name in row} - {"nimg"}
+    titles = {name: title for name, title in PROGRESS.items() if name in reported}
+    titles |= {name: name for name in sorted(reported - set(PROGRESS))}
+    columns = min(COLUMNS, len(titles))
+    lines = -(-len(titles) // columns)
+    size = columns * PANEL_INCHES[0], lines * PANEL_INCHES[1] + LEGEND_INCHES
+    figure = Figure(figsize=size, layout="constrained")
+    panels = list(figure.subplots(lines, columns, squeeze=False).flat)
+    for panel, (name, title) in zip(panels, titles.items(), strict=False):
+        for number, rows in enumerate(runs.values()):
+            points = [(row["nimg"] / 1000, row[name]) for row in rows if name in row]
+            _curve(panel, points, _style(number), best=_best(name))
+        panel.set_title(title, fontsize=10, parse_math=False)
+        panel.set_xlabel("images seen (kimg)", fontsize=9)
+        panel.tick_params(labelsize=8)
+        panel.spines[["top", "right"]].set_visible(False)
+        if panel.get_legend_handles_labels()[0]:
+            panel.legend(fontsize=8)
+    for panel in panels[len(titles) :]:
+        panel.set_axis_off()
+    handles = [Line2D([], [], **_style(number)) for number in range(len(runs))]
+    place: dict[str, Any] = {"loc": "outside upper center", "ncols": columns, "frameon": False}
+    for text in figure.legend(handles, list(runs), **place).get_texts():
+        text.set_parse_math(False)  # a file name may hold a dollar sign
+    return figure
+
+
+def _best(name: str) -> Callable | None:
+    """Which of many values of a measure is the best one; None where none is."""
+    if name in PROGRESS:
+        return None
+    return max if name.endswith("_correlation") else min
+
+
+def _style(number: int) -> dict[str, Any]:
+    return {"color": COLOURS[number % len(COLOURS)], "linestyle": LINES[number % len(LINES)]}
+
+
+def _curve(
+    panel: Axes,
+    points: list[tuple[float, float]],
+    style: dict[str, Any],
+    *,
+    best: Callable | None,  # min or max, to ring what it chooses
+) -> None:
+    finite = [point for point in points if math.isfinite(point[1])]
+    if not finite:
+        return
+    panel.plot(*zip(*points, strict=True), marker="." if len(points) <= FEW else "", **style)
+    if best:
+        kimg, value = best(finite, key=lambda point: point[1])
+        label = f"best: {value:.4g} at {kimg:g} kimg"
+        panel.plot(kimg, value, "o", color=style["color"], ms=10, fillstyle="none", label=label)
+
+
+def save_training_figure(path: Path, figure: Figure) -> None:
+    """Write the figure whole or not at all; the suffix says the format."""
+    if path.suffix.lower() not in FIGURE_SUFFIXES:
+        raise UserError(f"cannot write {path}: use one of the endings {', '.join(FIGURE_SUFFIXES)}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format=path.suffix.lower()[1:], dpi=150)

@@ -1,0 +1,59 @@
+"""Named arrays of strangers' files: there, of the shape wanted, finite, with indices in range.
+
+A check raises ValueError with half a sentence; `safe_read.reading` puts the file's name before it.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from my_utils.untrusted.reader import reading, restricted_load
+
+Shape = tuple[int | None, ...]  # None fits any size
+
+
+def read_fields(path: Path) -> Mapping:
+    """The fields of a .npz archive, or of the dictionary in a pickle or .npy file."""
+    fields = restricted_load(path)
+    with reading(path):
+        if not isinstance(fields, Mapping):
+            raise ValueError("it does not hold a dictionary")
+    return fields
+
+
+@np.errstate(over="ignore")  # what float32 cannot hold becomes infinite, and is refused
+def float_field(fields: Mapping, name: str, shape: Shape) -> np.ndarray:
+    """A field of finite numbers, as float32."""
+    array = _numbers(fields, name, shape).astype(np.float32)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name!r} has numbers that are not finite")
+    return array
+
+
+def index_field(
+    fields: Mapping, name: str, shape: Shape, *, below: int | None = None
+) -> np.ndarray:
+    """A field of indices 0, 1, ... `below` - 1, as int64."""
+    array = _numbers(fields, name, shape)
+    limit = np.iinfo(np.int64).max if below is None else below
+    if array.size and not (array.min() >= 0 and array.max() < limit):
+        allowed = "" if below is None else f" to {below - 1}"
+        raise ValueError(
+            f"{name!r} has indices from {array.min()} to {array.max()} instead of from 0{allowed}"
+        )
+    return array.astype(np.int64)
+
+
+def _numbers(fields: Mapping, name: str, shape: Shape) -> np.ndarray:
+    if name not in fields:
+        raise ValueError(f"it has no field {name!r}")
+    array = np.asarray(fields[name])
+    if array.ndim != len(shape) or any(
+        size not in (None, found) for size, found in zip(shape, array.shape, strict=True)
+    ):
+        expected = ", ".join("any" if size is None else str(size) for size in shape)
+        raise ValueError(f"{name!r} has shape {array.shape} instead of ({expected})")
+    if array.dtype.kind not in "iuf":
+        raise ValueError(f"{name!r} does not hold numbers")
+    return array

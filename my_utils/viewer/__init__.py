@@ -1,0 +1,4 @@
+"""The page with sliders.
+
+Reading order: state, light, session, pictures, page, loop.
+"""

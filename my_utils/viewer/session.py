@@ -1,0 +1,123 @@
+"""What a person does with one face, without the page: draw, undo, load and save it."""
+
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from model.flame import FlameParams
+from my_utils.errors import UserError
+from my_utils.faces.params_file import load_params, save_params
+from my_utils.faces.sampling import center_eyes, mean_face, random_params
+from my_utils.faces.synthesizer import Faces, FaceSynthesizer
+from my_utils.files.image_codec import encode_png
+from my_utils.files.images import to_uint8
+from my_utils.untrusted.text import shown
+from my_utils.viewer.state import History, ViewerState
+
+
+class Drawing(NamedTuple):
+    """A state as pictures and a mesh."""
+
+    faces: Faces  # one row
+    vertices: np.ndarray  # [V, 3] metres
+
+    def pixels(self) -> np.ndarray:
+        """The generated face: uint8 [R, R, 3]."""
+        return to_uint8(self.faces.image[0])
+
+
+class Session:
+    """One face with its history, starting from the mean face in the mean light."""
+
+    def __init__(
+        self,
+        synthesizer: FaceSynthesizer,
+        scenes: FlameParams,  # the data set's faces, which lend their light
+        *,
+        truncation: float = 1.0,
+    ) -> None:
+        self._synthesizer, self._scenes = synthesizer, scenes
+        self._flame = synthesizer.renderer.flame
+        self._people = 0
+        self._loaded: tuple[FlameParams, list[int]] = (scenes[:0], [])
+        self.start = self._eyes_centered(mean_face(scenes), 0, truncation)
+        self.history = History(self.start)
+
+    @property
+    def state(self) -> ViewerState:
+        return self.history.state
+
+    @property
+    def can_truncate(self) -> bool:
+        """Whether the generator has a mean style: not where the style carries the parameters."""
+        return self._synthesizer.config.condition != "vector"
+
+    def mesh(self) -> tuple[np.ndarray, np.ndarray]:
+        """Vertices [V, 3] in metres and triangles [F, 3] of the face as it is now."""
+        vertices = self.state.pose(self._flame).vertices[0]
+        return vertices.cpu().numpy(), self._flame.faces.cpu().numpy()
+
+    def draw(self) -> Drawing:
+        """Render and generate the face as it is now."""
+        face, values = self.state.pose(self._flame), self.state.values
+        faces = self._synthesizer(
+            face.params,
+            [int(values["Style seed"])],
+            truncation_psi=values["Truncation"],
+            neck=face.neck,
+            eyes=face.eyes,
+        )
+        return Drawing(faces, face.vertices[0].cpu().numpy())
+
+    def new_person(self) -> None:
+        """Go on to the next random person: the first is seed 1 of generate_random_samples.py."""
+        self._people += 1
+        person = random_params([self._people], self._scenes)
+        truncation = self.state.values["Truncation"]
+        self.history.set(self._eyes_centered(person, self._people, truncation))
+
+    def reset(self) -> None:
+        """Go back to the mean face; this can be undone."""
+        self.history.set(self.start)
+
+    def load(self, name: str, content: bytes) -> int:
+        """Show the first face of an uploaded params.npz; returns how many it holds.
+
+        UserError, with everything as it was, where it is no such file.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "params.npz"
+            path.write_bytes(content)
+            try:
+                params, seeds = load_params(path)
+            except UserError as error:
+                raise UserError(str(error).replace(str(path), shown(name))) from error
+        self._loaded = params, seeds
+        self.show_loaded(1)
+        return len(seeds)
+
+    def show_loaded(self, number: int) -> None:
+        """Show a face of the loaded file, counted from 1, with its own camera."""
+        params, seeds = self._loaded
+        truncation = self.state.values["Truncation"]
+        row, seed = params[number - 1], seeds[number - 1]
+        state = ViewerState.of(row, seed, truncation=truncation, center_eyes=False)
+        self.history.set(state)
+
+    def params_file(self) -> bytes:
+        """The face as a params.npz, with neck and eyes at rest."""
+        params = self.state.at_rest().pose(self._flame).params
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "params.npz"
+            save_params(path, params, [int(self.state.values["Style seed"])])
+            return path.read_bytes()
+
+    def picture_file(self) -> bytes:
+        """The generated face as a PNG."""
+        return encode_png(self.draw().pixels())
+
+    def _eyes_centered(self, params: FlameParams, seed: int, truncation: float) -> ViewerState:
+        params = center_eyes(params.to(self._synthesizer.device), self._flame)
+        return ViewerState.of(params, seed, truncation=truncation, center_eyes=True)

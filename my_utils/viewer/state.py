@@ -1,0 +1,201 @@
+"""What the viewer's sliders stand for: the state of one face, and undoing its changes.
+
+Nothing here knows of a page, so it is tested without a browser.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+from scipy.spatial.transform import Rotation
+from torch import Tensor
+
+from model.camera import fit_camera_to_eyes
+from model.flame import FLAME, FlameParams
+from my_utils.viewer.light import adjust_light, light_direction
+
+Value = float | int | bool
+COMPONENTS = 10  # of shape, expression and texture that have a slider
+
+
+class Slider(NamedTuple):
+    """A number of the state that a person may move."""
+
+    name: str  # key in ViewerState.values, and the label
+    low: float
+    high: float
+    step: float
+    hint: str
+
+
+def _components(name: str, hint: str) -> tuple[Slider, ...]:
+    hint = f"a component {hint}; 0 is the average"
+    return tuple(Slider(f"{name} {k + 1}", -3.0, 3.0, 0.1, hint) for k in range(COMPONENTS))
+
+
+NECK_AND_EYES, STYLE_AND_CAMERA = "Neck and eyes (degrees)", "Style and camera"
+SLIDERS = {  # by folder
+    "Head pose (degrees)": (
+        Slider("Head yaw", -60.0, 60.0, 1.0, "turns to the picture's right"),
+        Slider("Head pitch", -45.0, 45.0, 1.0, "nods downwards"),
+        Slider("Head roll", -45.0, 45.0, 1.0, "leans to the picture's left"),
+        Slider("Jaw", 0.0, 30.0, 0.5, "opens the mouth"),
+    ),
+    "Expression (standard deviations)": _components("Expression", "of the face's expressions"),
+    "Shape (standard deviations)": _components("Shape", "of the shapes of heads"),
+    "Skin texture (standard deviations)": _components("Texture", "of the skin's colours"),
+    "Light": (
+        Slider("Azimuth", -180.0, 180.0, 1.0, "degrees; to the picture's right, 0 is in front"),
+        Slider("Elevation", -90.0, 90.0, 1.0, "degrees above the face"),
+        Slider("Strength", 0.0, 2.0, 0.05, "light from that direction; 1 is this face's own"),
+        Slider("Ambient", 0.0, 2.0, 0.05, "light from everywhere; 1 is this face's own"),
+    ),
+    NECK_AND_EYES: (
+        Slider("Neck yaw", -40.0, 40.0, 1.0, "turns to the picture's right"),
+        Slider("Neck pitch", -30.0, 30.0, 1.0, "nods downwards"),
+        Slider("Neck roll", -30.0, 30.0, 1.0, "leans to the picture's left"),
+        Slider("Eyes yaw", -30.0, 30.0, 1.0, "both look to the picture's right"),
+        Slider("Eyes pitch", -30.0, 30.0, 1.0, "both look down"),
+    ),
+    STYLE_AND_CAMERA: (
+        Slider("Truncation", 0.0, 1.0, 0.05, "1 keeps the style, 0 is the mean style"),
+        Slider("Zoom", 0.5, 2.0, 0.05, "of the camera"),
+    ),
+}
+AT_REST = {slider.name: 0.0 for slider in SLIDERS[NECK_AND_EYES]}
+
+
+class PosedFace(NamedTuple):
+    """One face, ready to be drawn."""
+
+    params: FlameParams  # one row
+    neck: Tensor  # [1, 3] axis-angle in radians
+    eyes: Tensor  # [1, 6] axis-angle in radians
+    vertices: Tensor  # [1, V, 3] metres
+
+
+@dataclass(frozen=True)
+class ViewerState:
+    """A face as a person sees it on the page; changes make a new one."""
+
+    base: FlameParams  # one row, on the CPU; what no slider reaches is taken from it
+    values: Mapping[str, Value]  # of every slider, of "Style seed" and of "Centre eyes"
+
+    @staticmethod
+    def of(
+        params: FlameParams,  # one row
+        seed: int,
+        *,
+        truncation: float,
+        center_eyes: bool,  # otherwise the camera stays the one of `params`
+    ) -> "ViewerState":
+        """The state that draws these parameters."""
+        params = params.to("cpu")
+        head = Rotation.from_rotvec(params.pose[0, :3].numpy()).as_euler("YXZ", degrees=True)
+        azimuth, elevation = light_direction(params.lighting[0])
+        values = dict(zip(("Head yaw", "Head pitch", "Head roll"), head.tolist(), strict=True))
+        values |= AT_REST | {
+            "Jaw": float(params.pose[0, 3].rad2deg()),
+            "Azimuth": azimuth,
+            "Elevation": elevation,
+            "Strength": 1.0,
+            "Ambient": 1.0,
+            "Truncation": truncation,
+            "Zoom": 1.0,
+            "Style seed": seed,
+            "Centre eyes": center_eyes,
+        }
+        for name in ("Shape", "Expression", "Texture"):
+            row = getattr(params, name.lower())[0, :COMPONENTS].tolist()
+            values |= {f"{name} {k + 1}": value for k, value in enumerate(row)}
+        return ViewerState(params, values)
+
+    def change(self, name: str, value: Value) -> "ViewerState":
+        """The same face with one value exchanged."""
+        return replace(self, values={**self.values, name: value})
+
+    def at_rest(self) -> "ViewerState":
+        """The same face with neck and eyes at rest, as parameter files hold it."""
+        return replace(self, values={**self.values, **AT_REST})
+
+    def pose(self, flame: FLAME) -> PosedFace:
+        """Its parameters and its mesh, on the device of `flame`."""
+        device, value = flame.v_template.device, self.values
+        params = self._params().to(device)
+        neck = _rotation("Neck", value)[None].to(device)
+        eyes = _rotation("Eyes", value).repeat(2)[None].to(device)
+        vertices = flame(params, neck=neck, eyes=eyes)
+        camera = fit_camera_to_eyes(vertices) if value["Centre eyes"] else params.camera
+        camera = camera * camera.new_tensor([value["Zoom"], 1, 1])
+        return PosedFace(params.replace(camera=camera), neck, eyes, vertices)
+
+    def _params(self) -> FlameParams:
+        value = self.values
+        pose = self.base.pose.clone()
+        pose[0, :3] = _rotation("Head", value)
+        pose[0, 3] = torch.tensor(value["Jaw"]).deg2rad()
+        lighting = adjust_light(
+            self.base.lighting[0],
+            azimuth=value["Azimuth"],
+            elevation=value["Elevation"],
+            strength=value["Strength"],
+            ambient=value["Ambient"],
+        )
+        return self.base.replace(
+            shape=self._coefficients("Shape"),
+            expression=self._coefficients("Expression"),
+            texture=self._coefficients("Texture"),
+            pose=pose,
+            lighting=lighting[None],
+        )
+
+    def _coefficients(self, name: str) -> Tensor:
+        coefficients = getattr(self.base, name.lower()).clone()
+        for k in range(COMPONENTS):
+            coefficients[0, k] = self.values[f"{name} {k + 1}"]
+        return coefficients
+
+
+def _rotation(name: str, values: Mapping[str, Value]) -> Tensor:
+    """Axis-angle [3] in radians of the angles under this name: yaw, then pitch, then roll."""
+    angles = [values.get(f"{name} {angle}", 0.0) for angle in ("yaw", "pitch", "roll")]
+    rotation = Rotation.from_euler("YXZ", angles, degrees=True)
+    return torch.from_numpy(rotation.as_rotvec()).float()
+
+
+class History:
+    """A state that remembers what it was: changes can be undone and done again."""
+
+    def __init__(self, state: ViewerState) -> None:
+        self.state = state
+        self._past: list[ViewerState] = []
+        self._future: list[ViewerState] = []
+        self._last_name = ""
+
+    def set(self, state: ViewerState) -> None:
+        """Go on to another state: one step."""
+        self._past.append(self.state)
+        self._future.clear()
+        self.state, self._last_name = state, ""
+
+    def change(self, name: str, value: Value) -> None:
+        """Exchange one value; changes of the same value in a row, as by dragging, are one step."""
+        if name == self._last_name:
+            self.state = self.state.change(name, value)
+        else:
+            self.set(self.state.change(name, value))
+            self._last_name = name
+
+    def undo(self) -> None:
+        """Go back by one step, where there is one."""
+        self._step(self._past, self._future)
+
+    def redo(self) -> None:
+        """Go forward again to what was undone last."""
+        self._step(self._future, self._past)
+
+    def _step(self, source: list[ViewerState], target: list[ViewerState]) -> None:
+        if source:
+            target.append(self.state)
+            self.state, self._last_name = source.pop(), ""

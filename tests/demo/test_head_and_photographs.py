@@ -1,0 +1,285 @@
+"""The embedded default: its head is sound, its photographs fit their renderings, its files real."""
+
+import filecmp
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial import cKDTree
+
+from constants import EYE_VERTICES, ResourcePaths
+from model.flame import FlameParams
+from my_utils.data.lmdb_images import NORMAL_MAP, LmdbImages, image_key
+from my_utils.data.resources import Resources
+from my_utils.demo import held_out as demo
+from my_utils.demo import resources_folder as demo_files
+from my_utils.demo.mesh import LEFT_EYE, MOUTH_BAG, RIGHT_EYE, SKIN, head_mesh, surface_of, uv_of
+from my_utils.demo.parameters import demo_flame
+from my_utils.demo.photographs import photograph
+from my_utils.errors import UserError
+from my_utils.files.image_codec import decode_image
+from my_utils.files.images import to_uint8
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Many small operations: on a busy machine several threads mostly wait for one another."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def neutral_params(count: int = 1) -> FlameParams:
+    params = FlameParams.from_vector(torch.zeros(count, 236))
+    params.lighting[:, 0] = 3.7
+    params.camera[:, 0] = 8
+    return params
+
+
+def edges_of(faces: np.ndarray) -> np.ndarray:
+    """Directed edges [3 F, 2]."""
+    return np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+
+
+def test_neighbouring_triangles_run_the_same_way_round():
+    edges = edges_of(head_mesh().faces)
+    assert len(np.unique(edges, axis=0)) == len(edges)
+
+
+def test_every_edge_joins_two_triangles_except_at_neck_lids_and_teeth():
+    mesh = head_mesh()
+    edges = edges_of(mesh.faces)
+    directed = set(map(tuple, edges))
+    rims = np.array([edge for edge in directed if edge[::-1] not in directed])
+    bottom = mesh.surface[rims, 1].min(axis=1) > 0.99
+    parts = mesh.parts[rims]
+    assert not np.isin(parts, (MOUTH_BAG, LEFT_EYE, RIGHT_EYE)).any()
+    assert bottom[(parts == SKIN).all(axis=1)].all()
+
+
+def test_triangles_face_outwards():
+    mesh = head_mesh()
+    corners = mesh.vertices[mesh.faces]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    part = mesh.parts[mesh.faces[:, 0]]
+    for eye in (LEFT_EYE, RIGHT_EYE):
+        center = mesh.vertices[mesh.parts == eye].mean(axis=0)
+        outwards = corners[part == eye].mean(axis=1) - center
+        assert (np.einsum("ij,ij->i", normals[part == eye], outwards) > 0).all()
+    skin = (mesh.parts[mesh.faces] == SKIN).all(axis=1)
+    outwards = corners[skin].mean(axis=1) * [1, 0, 1] - [0, 0, -0.05]
+    share = (np.einsum("ij,ij->i", normals[skin], outwards) > 0).mean()
+    assert share > 0.93  # the undersides of nose, chin and ears may look inwards
+    assert np.linalg.norm(normals, axis=1).min() > 1e-10
+
+
+def test_eye_vertices_are_the_fronts_of_the_eyeballs():
+    mesh = head_mesh()
+    for vertex, part, side in zip(EYE_VERTICES, (LEFT_EYE, RIGHT_EYE), (1, -1), strict=True):
+        ball = mesh.vertices[mesh.parts == part]
+        front = mesh.vertices[vertex]
+        assert mesh.parts[vertex] == part
+        assert front[2] == ball[:, 2].max()
+        assert np.allclose(front, [side * 0.0315, 0.022, 0.0373], atol=1e-6)
+
+
+def test_head_is_mirror_symmetric_and_of_human_size():
+    mesh = head_mesh()
+    skin = mesh.vertices[mesh.parts == SKIN]
+    extent = np.ptp(skin, axis=0)
+    assert np.allclose(extent, [0.18, 0.295, 0.225], atol=0.02)
+    assert cKDTree(skin).query(skin * [-1, 1, 1])[0].max() < 1e-4
+
+
+def test_unwrap_inverts():
+    theta, t = np.meshgrid(np.linspace(-3, 3, 7), np.linspace(0, 1, 5))
+    uv = uv_of(theta, t)
+    again = surface_of(uv[..., 0], uv[..., 1])
+    assert np.allclose(again, (theta, t))
+    uv = head_mesh().uv
+    assert uv.min() >= 0 and uv.max() <= 1
+
+
+def test_assets_are_a_consistent_flame():
+    assets = demo.head_assets()
+    vertices = len(assets.v_template)
+    assert assets.shapedirs.shape == (vertices, 3, 400)
+    assert assets.posedirs.shape == (vertices, 3, 36)
+    assert np.allclose(assets.lbs_weights.sum(axis=1), 1, atol=1e-6)
+    assert assets.lbs_weights.min() >= 0
+    assert np.allclose(assets.J_regressor.sum(axis=1), 1, atol=1e-5)
+    assert np.allclose(assets.J_regressor @ assets.v_template, demo_files.JOINTS, atol=1e-5)
+    size = np.linalg.norm(assets.shapedirs, axis=1).max(axis=0)
+    assert 0.0005 < size[:300].max() < 0.012  # metres for one standard deviation
+    assert size.min() > 0
+
+
+def test_positive_jaw_angle_opens_the_mouth():
+    mesh = head_mesh()
+    params = neutral_params(2)
+    params.pose[1, 3] = 0.3
+    closed, opened = demo_flame()(params).numpy()
+    on_middle = (mesh.parts == SKIN) & (np.abs(mesh.vertices[:, 0]) < 0.002)
+    near = on_middle & (np.abs(mesh.vertices[:, 1] + 0.045) < 0.012) & (mesh.vertices[:, 2] > 0.03)
+    upper, lower = near & (mesh.lip_side > 0), near & (mesh.lip_side < 0)
+
+    def gap(vertices):
+        return vertices[upper, 1].min() - vertices[lower, 1].max()
+
+    assert abs(gap(closed)) < 0.002
+    assert gap(opened) > 0.015
+    still = mesh.vertices[:, 1] > 0
+    assert np.abs(opened - closed)[still].max() < 0.002
+
+
+def test_eyeballs_move_as_wholes_with_identity_and_keep_still_with_expression():
+    assets = demo.head_assets()
+    for part in (LEFT_EYE, RIGHT_EYE):
+        moves = assets.shapedirs[head_mesh().parts == part]
+        assert np.allclose(moves, moves[:1], atol=1e-7)
+        assert np.abs(moves[:, :, 300:315]).max() < 1e-6
+
+
+def test_parameters_of_an_id_do_not_depend_on_the_others():
+    many = demo.sample_parameters(range(20))
+    one = demo.sample_parameters([13])
+    assert torch.allclose(many[13].to_vector(), one.to_vector(), atol=1e-5)
+    other = demo.sample_parameters([13], seed=1)
+    assert not torch.allclose(other.shape, one.shape)
+
+
+def test_parameters_are_distributed_like_deca():
+    params = demo.sample_parameters(range(300))
+    assert abs(params.pose[:, 1].std() - 0.21) < 0.04
+    assert params.pose[:, 3].min() >= 0 and params.pose[:, 3].max() <= 0.3
+    assert abs(params.camera[:, 0].mean() - 8) < 0.5
+    assert abs(params.texture.std() - 1) < 0.05
+    band0 = params.lighting[:, 0].mean()
+    assert 3.0 < band0 < 4.5
+
+
+def test_texture_space_stays_in_range_for_plausible_codes():
+    space = demo.texture_space()
+    assert space.mean.shape == (256, 256, 3) and space.directions.shape == (256, 256, 3, 50)
+    skin_tone = space.mean[..., None] + space.directions[..., :1] * np.array([-3.0, 3.0])
+    assert ((skin_tone > -1) & (skin_tone < 260)).mean() > 0.99
+    blue, _, red = np.moveaxis(space.mean[100, 128], -1, 0)
+    assert red > blue  # BGR
+
+
+def test_photograph_shows_the_face_where_the_rendering_does():
+    ids = range(6)
+    params = demo.sample_parameters(ids)
+    pictures = demo.photographs(params, ids, size=48).astype(float)
+    renders = to_uint8(demo.face_renderer(48)(params).image).astype(float)
+    region = demo.face_region(params, 48)[:, 0].numpy() > 0
+    assert region.mean() > 0.08
+    right = np.abs(pictures - renders)[region].mean()
+    wrong = np.abs(pictures - np.roll(renders, 1, axis=0))[region].mean()
+    assert right < 22
+    assert right < 0.5 * wrong
+
+
+def test_style_changes_what_the_rendering_leaves_open():
+    params = demo.sample_parameters([4])
+    first, second = (photograph(params, [style], size=48).astype(float) for style in (1, 2))
+    region = demo.face_region(params, 48)[0, 0].numpy() > 0
+    change = np.abs(first - second).mean(axis=2)
+    assert change[region].mean() < 16
+    assert change[~region].mean() > 2.5 * change[region].mean()
+
+
+def test_photograph_repeats_exactly():
+    params = demo.sample_parameters([9])
+    first, again = (demo.photographs(params, [9], size=32) for _ in range(2))
+    assert np.array_equal(first, again)
+
+
+def test_held_out_faces_are_pairs():
+    held_out = demo.held_out_faces(2, 32)
+    assert held_out.photographs.shape == (2, 3, 32, 32)
+    assert held_out.region.shape == (2, 1, 32, 32)
+    assert set(held_out.region.unique().tolist()) == {0.0, 1.0}
+    again = demo.sample_parameters([demo.HELD_OUT_ID + 1])
+    assert torch.allclose(again.to_vector(), held_out.params[1].to_vector(), atol=1e-5)
+
+
+def test_head_files_read_back_as_the_head_they_were_written_from(tmp_path):
+    demo.write_head_files(tmp_path)
+    resources = Resources(tmp_path)
+    written, read = demo.head_assets(), resources.flame
+    for name in ("v_template", "faces", "shapedirs", "posedirs", "lbs_weights", "parents"):
+        assert np.array_equal(getattr(written, name), getattr(read, name)), name
+    assert np.allclose(written.J_regressor, read.J_regressor)
+    assert np.allclose(resources.uv.coordinates, demo.uv_layout().coordinates, atol=1e-6)
+    assert np.array_equal(resources.texture_space.directions, demo.texture_space().directions)
+    assert np.array_equal(resources.face_mask[0, 0] * 255, demo.face_mask())
+    assert len(resources.texels.x) > 40_000
+    stamp = ResourcePaths(tmp_path).flame_model.stat().st_mtime_ns
+    demo.write_head_files(tmp_path)
+    assert ResourcePaths(tmp_path).flame_model.stat().st_mtime_ns == stamp
+
+
+def written_files(folder: Path) -> list[str]:
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+
+
+def test_resources_folder_has_the_published_formats(demo_folder):
+    resources = Resources(demo_folder)
+    assert resources.parameters.ids.tolist() == list(range(16))
+    assert resources.bad_images == frozenset()
+    photographs = LmdbImages(resources.paths.photographs)
+    renderings = LmdbImages(resources.paths.renderings)
+    assert photographs.length == renderings.length == 16
+    assert photographs.sizes() == [8, 16, 32]
+    assert photographs.get(image_key(8, 15)).shape == (8, 8, 3)
+    stored = renderings.get(image_key(32, 7))
+    params = FlameParams.from_vector(torch.from_numpy(resources.parameters.vectors[7:8]))
+    drawn = resources.face_renderer(32)(params)
+    assert np.array_equal(stored, to_uint8(drawn.image)[0])
+    assert np.array_equal(
+        renderings.get(image_key(32, 7, NORMAL_MAP)), to_uint8(drawn.normal_map)[0]
+    )
+
+
+def test_interrupted_folder_is_completed_to_the_same_bytes(demo_folder, tmp_path, monkeypatch):
+    folder = tmp_path / "again"
+
+    def stop(*args, **options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(demo_files, "write_rendering_lmdb", stop)
+        demo.write_resources(folder, count=16, size=32, seed=0, workers=2)
+    assert not ResourcePaths(folder).renderings.exists()
+    assert demo.write_resources(folder, count=16, size=32, seed=0, workers=2)
+
+    names = written_files(folder)
+    assert names == written_files(demo_folder)
+    _, different, broken = filecmp.cmpfiles(folder, demo_folder, names, shallow=False)
+    assert (different, broken) == ([], [])
+
+
+def test_finished_folder_is_left_alone_and_another_call_refused(demo_folder):
+    before = {name: (demo_folder / name).stat().st_mtime_ns for name in written_files(demo_folder)}
+    assert not demo.write_resources(demo_folder, count=16, size=32, seed=0, workers=2)
+    with pytest.raises(UserError, match="another demo"):
+        demo.write_resources(demo_folder, count=17, size=32, seed=0, workers=2)
+    assert before == {name: (demo_folder / name).stat().st_mtime_ns for name in before}
+
+
+def test_bad_photographs_are_listed_and_bad():
+    assert demo_files.bad_ids(2000) == [173, 673, 1173, 1673]
+    records = demo_files.encode_faces([173], size=16, seed=0, bad=frozenset({173}))
+    pixels = decode_image(records[0][image_key(16, 173)])
+    assert pixels.std() < 2
+
+
+@pytest.mark.parametrize("options", [{"size": 48}, {"count": 0}, {"workers": 0}])
+def test_impossible_options_are_refused(tmp_path, options):
+    call = {"count": 4, "size": 32, "seed": 0, "workers": 1} | options
+    with pytest.raises(UserError):
+        demo.write_resources(tmp_path / "demo", **call)
+    assert not (tmp_path / "demo").exists()

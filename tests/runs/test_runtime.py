@@ -1,0 +1,50 @@
+import os
+import signal
+
+import pytest
+import torch
+
+from my_utils.errors import UserError
+from my_utils.runs.runtime import StopRequest, seeded, select_device, step_generator
+
+
+def test_step_stream_is_a_function_of_seed_rank_and_images():
+    def draw(*key):
+        return torch.rand(4, generator=step_generator(*key))
+
+    assert torch.equal(draw(0, 0, 16), draw(0, 0, 16))
+    for other in ((1, 0, 16), (0, 1, 16), (0, 0, 32)):
+        assert not torch.equal(draw(0, 0, 16), draw(*other))
+
+
+def test_seeded_leaves_the_callers_stream_alone():
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    with seeded(7):
+        first = torch.rand(1)
+    assert torch.equal(torch.rand(2), expected)
+    with seeded(7):
+        assert torch.equal(torch.rand(1), first)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stop_request_notes_a_signal_and_restores_the_handler(number):
+    previous = signal.getsignal(number)
+    with StopRequest() as stop:
+        assert stop.signal is None
+        os.kill(os.getpid(), number)
+        assert stop.signal == number
+    assert signal.getsignal(number) is previous
+
+
+def test_second_interrupt_stops_at_once():
+    with StopRequest(), pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_unknown_device_is_one_sentence():
+    assert select_device("cpu") == torch.device("cpu")
+    with pytest.raises(UserError, match="not a device"):
+        select_device("abacus")

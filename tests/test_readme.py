@@ -36,7 +36,9 @@ def test_links_and_commands_lead_to_files(page):
 
 def test_every_promise_has_its_test():
     rows = re.findall(
-        r"^\| P(\d+) \|.*\| `([\w/]+)\.py` (\w+) \|$", README.read_text(), re.MULTILINE
+        r"^\| P(\d+) \|.*\| `([\w/]+)\.py` (\w+) \|$",
+        (ROOT / "docs" / "promises.md").read_text(),
+        re.MULTILINE,
     )
     assert [int(number) for number, _, _ in rows] == list(range(1, 31))
     for _, file, name in rows:

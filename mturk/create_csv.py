@@ -21,13 +21,13 @@ import numpy as np
 
 from my_utils.cli import run_script, script_parser
 from my_utils.study.inputs import (
-    add_input_options,
     balanced_sides,
     pick_repeats,
     picture_url,
     write_inputs,
 )
 from my_utils.study.manifest import read_manifest
+from my_utils.study.options import add_input_options
 from my_utils.study.questions import PairQuestion, pair_checks, pair_questions
 from my_utils.untrusted.text import path_below
 

@@ -19,8 +19,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from my_utils.cli import run_script, script_parser
-from my_utils.study.inputs import add_input_options, pick_repeats, picture_url, write_inputs
+from my_utils.study.inputs import pick_repeats, picture_url, write_inputs
 from my_utils.study.manifest import read_manifest
+from my_utils.study.options import add_input_options
 from my_utils.study.questions import RatingQuestion, rating_checks, rating_questions
 
 

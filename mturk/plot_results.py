@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from my_utils.cli import run_script, script_parser
-from my_utils.study.results import add_results_options
+from my_utils.study.options import add_results_options
 
 
 def parse_args() -> argparse.Namespace:

@@ -4,7 +4,6 @@ The inputs have exactly the published columns, so checks look like any other que
 key beside them names these rows. Needs no torch.
 """
 
-import argparse
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,30 +11,8 @@ from urllib.parse import quote
 
 import numpy as np
 
-from my_utils.cli import whole_number
 from my_utils.errors import UserError
 from my_utils.files.atomic import atomic_path
-
-
-def add_input_options(parser: argparse.ArgumentParser) -> None:
-    """Options of the scripts that write input CSVs."""
-    parser.add_argument("folder", type=Path, help="what mturk/sample_faces.py wrote")
-    parser.add_argument(
-        "--base_url", required=True, metavar="URL", help="where the folder's content is uploaded"
-    )
-    add_check_options(parser, attention=0)
-    parser.add_argument("--seed", type=whole_number, default=2, help="draws sides and checks (2)")
-
-
-def add_check_options(parser: argparse.ArgumentParser, *, attention: int) -> None:
-    """How many questions are asked to judge the raters rather than the pictures."""
-    for option, default, text in (
-        ("--attention", attention, "questions whose answer is known"),
-        ("--repeats", 0, "questions asked twice"),
-    ):
-        parser.add_argument(
-            option, type=whole_number, default=default, metavar="N", help=f"{text} ({default})"
-        )
 
 
 def picture_url(base_url: str, file: str) -> str:

@@ -4,7 +4,6 @@ All of them become rows of one kind, `Trial`. A mistake in a file becomes one se
 the file and the line, and nothing is skipped silently.
 """
 
-import argparse
 import csv
 import dataclasses
 import io
@@ -22,25 +21,6 @@ from my_utils.untrusted.text import shown
 SESSION = COLUMNS[: COLUMNS.index("trial")]  # what the page's JSON says once for all its trials
 KEY_SUFFIX = "_key.csv"
 MOST_BYTES = 2**26  # of a file; what it holds takes many times as much memory
-
-
-def add_results_options(parser: argparse.ArgumentParser, *, outdir: str) -> None:
-    """Options of the scripts that analyse results."""
-    parser.add_argument("results", type=Path, nargs="+", metavar="RESULTS")
-    parser.add_argument(
-        "--max_wrong",
-        type=float,
-        default=1 / 3,
-        metavar="SHARE",
-        help="exclude participants with more than this share of attention checks wrong (1/3)",
-    )
-    parser.add_argument(
-        "--outdir",
-        type=Path,
-        default=Path(outdir),
-        metavar="DIR",
-        help=f"where figures and summary go (default: {outdir})",
-    )
 
 
 def read_results(paths: Sequence[Path], study: str) -> list[Trial]:

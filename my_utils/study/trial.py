@@ -10,13 +10,14 @@ from my_utils.untrusted.text import is_formula, shown
 # The two studies, and the script that analyses each.
 STUDIES = {"pairwise": "mturk/plot_results.py", "likert": "mturk/plot_histogram_results.py"}
 RATINGS = ("Strongly disagree", "Disagree", "Neither agree nor disagree", "Agree", "Strongly agree")
-FULL_MODEL = "full_model"
-ABLATIONS = (  # in the published order
-    "vector_cond",
-    "flm_rndr_tex_interp",
-    "norm_mp_tex_interp",
-    "norm_map_rend_flm_no_tex_interp",
-)
+MODEL_OF_RUN = {  # the published names, in the published order
+    29: "full_model",
+    24: "vector_cond",
+    7: "flm_rndr_tex_interp",
+    3: "norm_mp_tex_interp",
+    8: "norm_map_rend_flm_no_tex_interp",
+}
+FULL_MODEL, *ABLATIONS = MODEL_OF_RUN.values()
 CHECKS = ("attention", "repeat")
 LARGEST_NUMBER = 10**18
 LONGEST_TEXT = 1000  # characters

@@ -29,6 +29,7 @@ from my_utils.runs.config import RUNS, run_config
 from my_utils.runs.networks import build_generator
 from my_utils.runs.released import released_generator, released_training_state
 from my_utils.study.manifest import read_manifest
+from my_utils.study.pictures import remember_settings
 from my_utils.study.questions import pair_checks
 from my_utils.study.results import read_results, write_amt_csv, write_page_csv
 from my_utils.training.curves import read_stats
@@ -37,7 +38,7 @@ from tests.support.flame_fields import landmark_fields, texel_fields
 from tests.support.released_files import released_file, write_released
 from tests.support.study_sessions import likert_trial, session
 from tests.support.toy_resources import parameter_entry, write_toy_lmdbs, write_toy_resources
-from tests.support.toy_study import load_script, write_pairwise_study
+from tests.support.toy_study import write_pairwise_study
 from tests.support.tracker_outputs import WRITERS, TrueFace
 
 IDS = [0, 3, 17]
@@ -242,14 +243,12 @@ def _studies(folder: Path) -> dict[str, Reader]:
     (results / "c_key.csv").write_text("image_url,check,expected\nu/1_0.png,attention,5\n")
     settings = study / "settings.json"
     settings.write_text(json.dumps({"study": "pairwise", "seed": 2}))
-    arguments = mock.Mock(study="pairwise", seed=2, truncation=1.0)
-    sample_faces = load_script("sample_faces")
     mesh = study / next(picture.file for picture in pictures if picture.kind == "mesh")
     readers = {
         "manifest": Reader(study / "manifest.csv", lambda: read_manifest(study)),
         "picture of a study": Reader(mesh, lambda: pair_checks(study, pictures, 2, 0)),
         "settings of a study": Reader(
-            settings, lambda: sample_faces.remember_settings(study, arguments, {})
+            settings, lambda: remember_settings(study, {"study": "pairwise", "seed": 2})
         ),
     }
     for name in ("a.json", "b.csv", "c.csv", "c_key.csv"):

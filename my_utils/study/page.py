@@ -1,0 +1,186 @@
+"""The page on which people take part in a study: one index.html, and its pictures.
+
+The questions are inside the page as JSON, which page.js asks in an order of each participant's own.
+"""
+
+import base64
+import dataclasses
+import hashlib
+import html
+import json
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tqdm import tqdm
+
+from my_utils.errors import UserError
+from my_utils.files.atomic import atomic_path
+from my_utils.study.manifest import Picture, read_manifest
+from my_utils.study.questions import (
+    PairQuestion,
+    RatingQuestion,
+    pair_checks,
+    pair_questions,
+    rating_checks,
+    rating_questions,
+)
+from my_utils.study.trial import RATINGS
+from my_utils.untrusted.text import path_below
+
+TEMPLATE = Path(__file__)  # page.html, page.css and page.js are beside this file
+DEFAULT_TRIALS = 50
+SECONDS_PER_QUESTION = 6
+CHECK_SEED = 2  # which faces are attention checks
+WORDS = {
+    "pairwise": {
+        "title": "Which face follows the mesh?",
+        "prompt": "Which face follows the mesh better?",
+        "keys": "Keys: 1 or ← for option 1, 2 or → for option 2.",
+        "example_text": "Here option 1 is the right answer: it has the shape, the pose and the "
+        "expression of the mesh, option 2 has not. In the study both options are faces with skin "
+        "and hair.",
+    },
+    "likert": {
+        "title": "Does the face match the rendering?",
+        "prompt": "How far do you agree: the face (left) matches the rendering (right)?",
+        "keys": "Keys: 1 to 5.",
+        "example_text": "Here both halves are equal, so the right answer is 5, Strongly agree. In "
+        "the study the left half is a face with hair and background.",
+    },
+}
+INSTRUCTIONS = {
+    "pairwise": [
+        "You will see a grey mesh of a head and two faces. Please choose the face that follows the "
+        "mesh better.",
+        "Look at the shape of the face, its pose and its expression: where the head turns, whether "
+        "the mouth is open, where eyebrows and lips are. Hair, skin colour, light and background "
+        "do not matter, nor which picture is nicer. If both seem equal, choose the one you find "
+        "closer.",
+    ],
+    "likert": [
+        "You will see pictures of two halves: a face at the left, a rendering of a head at the "
+        "right. Please say how far you agree that the face matches the rendering.",
+        "They match when both show the same shape of the face, turned in the same direction, with "
+        "the same expression (mouth, eyes, eyebrows), the same skin colour and the same light. The "
+        "rendering has no hair and no background, so these do not matter.",
+    ],
+}
+
+
+def write_study_page(
+    folder: Path,  # pictures and their manifest
+    outdir: Path | None = None,  # default: study_page in `folder`
+    *,
+    trials: int | None = None,  # for each participant, checks not counted; default: up to 50
+    attention: int = 4,  # questions whose answer is known
+    repeats: int = 0,  # questions asked twice
+    consent: Sequence[str] = (),  # paragraphs instead of the default ones, as are:
+    instructions: Sequence[str] = (),
+    post_url: str | None = None,  # where answers are sent at the end
+    completion_code: str | None = None,  # shown at the end
+) -> Path:
+    """Write the page and its pictures; returns the path of index.html.
+
+    Raises:
+        UserError: no usable manifest, more questions wanted than there are, or no web address.
+    """
+    if post_url and not re.match(r"https?://[\w.\[\]:-]+(/|$)", post_url):
+        raise UserError(f"--post_url {post_url!r} is no address: it begins with https://")
+    pictures = read_manifest(folder)
+    images = path_below(outdir or path_below(folder, "study_page"), "images")
+    study = questions_asked(folder, pictures, images, attention)
+    study |= numbers_of_questions(len(study["questions"]), trials, repeats)
+    study["study_id"] = study_id(study)
+    count = study["trials"] + repeats + attention
+    study |= {
+        **WORDS[study["study"]],
+        "ratings": RATINGS if study["study"] == "likert" else (),
+        "consent": consent or default_consent(count, post_url),
+        "instructions": instructions or INSTRUCTIONS[study["study"]],
+        "post_url": post_url,
+        "completion_code": completion_code,
+    }
+    copy_pictures(folder, images, [picture.file for picture in pictures])
+    page = images.with_name("index.html")
+    with atomic_path(page) as temporary:
+        temporary.write_text(fill_template(study), encoding="utf-8")
+    return page
+
+
+def questions_asked(
+    folder: Path, pictures: Sequence[Picture], images: Path, attention: int
+) -> dict:
+    """The questions of the study, those whose answer is known, and one of these as an example."""
+    kind, known = pictures[0].study, attention + 1
+    questions: Sequence[PairQuestion | RatingQuestion]
+    checks: Sequence[PairQuestion | RatingQuestion]
+    if kind == "pairwise":
+        questions = pair_questions(pictures)
+        checks = pair_checks(folder, pictures, known, CHECK_SEED)
+    else:
+        questions = rating_questions(pictures)
+        checks = rating_checks(folder, pictures, known, CHECK_SEED, images)
+    return {
+        "study": kind,
+        "questions": [dataclasses.asdict(question) for question in questions],
+        "example": dataclasses.asdict(checks[0]),
+        "checks": [dataclasses.asdict(check) for check in checks[1:]],
+    }
+
+
+def numbers_of_questions(available: int, trials: int | None, repeats: int) -> dict:
+    """How many questions each participant answers, and how many of them twice."""
+    trials = trials or min(DEFAULT_TRIALS, available)
+    if trials > available:
+        raise UserError(f"--trials {trials} is more than the {available} questions there are")
+    if repeats > trials // 2:
+        raise UserError(f"--repeats {repeats} is more than half of the {trials} questions")
+    return {"trials": trials, "repeats": repeats}
+
+
+def study_id(study: dict) -> str:
+    """Names what is asked: results of one id belong together, whatever the texts around it."""
+    digest = hashlib.sha256(json.dumps(study, sort_keys=True).encode()).hexdigest()
+    return f"{study['study']}-{digest[:12]}"
+
+
+def default_consent(count: int, post_url: str | None) -> list[str]:
+    where = f"sent to {urlsplit(post_url).hostname}" if post_url else "given to you as a file"
+    return [
+        f"This is a study about computer-generated faces. You will answer {count} questions about "
+        f"pictures, which takes about {-(-count * SECONDS_PER_QUESTION // 60)} minutes.",
+        "Taking part is voluntary. You may stop at any time by closing the page; to go on later, "
+        "open it again in the same browser.",
+        "Your answers, the time each one took, when you began and ended, the name of your browser "
+        "and the participant name in the address of this page, if there is one, are recorded. They "
+        f"stay in this browser until the end, when they are {where}. Nothing else is recorded.",
+    ]
+
+
+def copy_pictures(folder: Path, images: Path, files: Sequence[str]) -> None:
+    for file in tqdm(files, desc="copying", unit="picture", disable=None):
+        target = path_below(images, file)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / file, target)
+
+
+def fill_template(study: dict) -> str:
+    """The page with its style, script and questions inside; it may run and reach nothing else."""
+    script = TEMPLATE.with_suffix(".js").read_text(encoding="utf-8")
+    # The script element's text begins with the line break after its tag.
+    digest = base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode()
+    address = urlsplit(study["post_url"] or "")
+    receiver = f"{address.scheme}://{address.netloc}" if address.netloc else "'none'"
+    parts = {
+        "policy": f"script-src 'sha256-{digest}'; connect-src {receiver}; object-src 'none'; "
+        "base-uri 'none'; form-action 'none'",
+        "title": html.escape(study["title"]),
+        "style": TEMPLATE.with_suffix(".css").read_text(encoding="utf-8"),
+        "study": json.dumps(study).replace("<", "\\u003c"),
+        "script": script,
+    }
+    page = TEMPLATE.with_suffix(".html").read_text(encoding="utf-8")
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], page)

@@ -29,7 +29,8 @@ def main() -> None:
     if args.model.suffix != ".model":
         raise UserError(f"{args.model} is no .model file")
 
-    from my_utils.runs.checkpoint import kimg_name, load_generator, save_generator
+    from my_utils.runs.checkpoint import kimg_name
+    from my_utils.runs.generators import load_generator, save_generator
 
     loaded = load_generator(args.model, run_id=args.run_id)
     name = f"generator-{kimg_name(loaded.nimg)}.safetensors"

@@ -39,8 +39,8 @@ def resources(demo_folder, tmp_path_factory) -> Path:
     """The demo's inputs beside the generator of a run that was never trained."""
     import dataclasses
 
-    from my_utils.runs.checkpoint import save_generator
     from my_utils.runs.config import run_config
+    from my_utils.runs.generators import save_generator
     from my_utils.runs.networks import build_generator
 
     folder = tmp_path_factory.mktemp("plots")

@@ -16,8 +16,8 @@ from model.renderer import FaceRenderer
 from my_utils.cli import DEMO_GENERATORS, choose_checkpoint, choose_checkpoints
 from my_utils.data.resources import Resources
 from my_utils.errors import UserError
-from my_utils.runs.checkpoint import load_generator
 from my_utils.runs.config import RunConfig
+from my_utils.runs.generators import load_generator
 from my_utils.runs.networks import network_to_device, to_device
 from my_utils.runs.runtime import select_device
 

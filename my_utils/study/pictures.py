@@ -18,7 +18,7 @@ from my_utils.faces.synthesizer import FaceSynthesizer
 from my_utils.files.atomic import atomic_path
 from my_utils.files.digest import file_sha256
 from my_utils.files.images import save_image
-from my_utils.runs.checkpoint import load_generator
+from my_utils.runs.generators import load_generator
 from my_utils.study.manifest import Picture, write_manifest
 from my_utils.study.trial import MODEL_OF_RUN
 from my_utils.untrusted.reader import reading

@@ -19,16 +19,10 @@ from my_utils.data.resources import Resources
 from my_utils.errors import UserError
 from my_utils.faces.synthesizer import FaceSynthesizer
 from my_utils.files.images import save_picture
-from my_utils.runs.checkpoint import (
-    NETWORKS,
-    OPTIMIZERS,
-    CheckpointStore,
-    kimg_name,
-    prune_generators,
-    save_generator,
-)
+from my_utils.runs.checkpoint import NETWORKS, OPTIMIZERS, CheckpointStore, kimg_name
 from my_utils.runs.config import RunConfig
 from my_utils.runs.folder import RunDir
+from my_utils.runs.generators import prune_generators, save_generator
 from my_utils.runs.networks import (
     build_discriminator,
     build_generator,

@@ -28,8 +28,8 @@ from my_utils.data.parameters import ParameterTable, save_parameters
 from my_utils.demo.held_out import write_resources
 from my_utils.files.image_codec import encode_jpeg, encode_png
 from my_utils.files.lmdb_writer import LmdbWriter
-from my_utils.runs.checkpoint import save_generator
 from my_utils.runs.config import RUNS
+from my_utils.runs.generators import save_generator
 from my_utils.runs.networks import build_generator
 
 FACES = 69_158

@@ -12,8 +12,8 @@ from my_utils.errors import UserError
 from my_utils.faces.sampling import center_eyes
 from my_utils.faces.synthesizer import FaceSynthesizer
 from my_utils.files.images import to_uint8
-from my_utils.runs.checkpoint import load_generator, save_generator
 from my_utils.runs.config import run_config
+from my_utils.runs.generators import load_generator, save_generator
 from my_utils.runs.networks import build_generator
 from my_utils.study.manifest import read_manifest
 from tests.support.toy_study import call_script

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from my_utils.metrics.fid import measurement as fid_measure
-from my_utils.runs.checkpoint import save_generator
 from my_utils.runs.config import run_config
+from my_utils.runs.generators import save_generator
 from my_utils.runs.networks import build_generator
 from tests.support.fid_stubs import stub_network
 from tests.support.script_runs import ROOT

@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 
 from my_utils.faces.params_file import load_params
-from my_utils.runs.checkpoint import save_generator
 from my_utils.runs.config import run_config
+from my_utils.runs.generators import save_generator
 from my_utils.runs.networks import build_generator
 from tests.support import browser
 

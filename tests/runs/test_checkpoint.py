@@ -16,12 +16,10 @@ from my_utils.runs.checkpoint import (
     OPTIMIZERS,
     CheckpointStore,
     kimg_name,
-    load_generator,
     load_training_state,
-    prune_generators,
-    save_generator,
 )
 from my_utils.runs.config import run_config
+from my_utils.runs.generators import load_generator, prune_generators, save_generator
 from my_utils.runs.networks import build_generator
 
 TINY = dataclasses.replace(
@@ -222,7 +220,7 @@ sys.path[:0] = {paths}
 from my_utils.runs.checkpoint import CheckpointStore
 from my_utils.cli import run_script
 from tests.runs.test_checkpoint import TINY, state
-from my_utils.runs.checkpoint import save_generator
+from my_utils.runs.generators import save_generator
 from my_utils.runs.networks import build_generator
 from pathlib import Path
 folder = Path(sys.argv[1])

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from my_utils.errors import UserError
-from my_utils.runs.checkpoint import load_generator
 from my_utils.runs.config import RUNS, run_config
+from my_utils.runs.generators import load_generator
 from my_utils.runs.networks import build_discriminator, build_generator, load_weights
 from my_utils.runs.released import (
     our_key,

@@ -24,8 +24,9 @@ from my_utils.metrics.control.regressor import ParameterRegressor, load_regresso
 from my_utils.metrics.control.table3 import load_samples
 from my_utils.metrics.fid.reference import load_statistics
 from my_utils.metrics.records import append_measure, read_measures
-from my_utils.runs.checkpoint import load_generator, load_training_state, save_generator
+from my_utils.runs.checkpoint import load_training_state
 from my_utils.runs.config import RUNS, run_config
+from my_utils.runs.generators import load_generator, save_generator
 from my_utils.runs.networks import build_generator
 from my_utils.runs.released import released_generator, released_training_state
 from my_utils.study.manifest import read_manifest

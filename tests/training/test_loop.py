@@ -3,8 +3,8 @@ import dataclasses
 import pytest
 import torch
 
-from my_utils.runs.checkpoint import load_generator
 from my_utils.runs.config import RUNS
+from my_utils.runs.generators import load_generator
 from my_utils.training.loop import passed
 from tests.support.training_runs import losses, stats, tiny, train
 

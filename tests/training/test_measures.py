@@ -14,7 +14,7 @@ from my_utils.metrics.control.measures import factor_errors, neighbours
 from my_utils.metrics.control.regressor import ParameterRegressor, load_regressor, save_regressor
 from my_utils.metrics.control.visible_factors import FACTORS, VisibleFactors
 from my_utils.metrics.fid.distances import collect_statistics, frechet_distance
-from my_utils.runs.checkpoint import load_generator
+from my_utils.runs.generators import load_generator
 from my_utils.training.measures import RANKED, TrainingMeasures
 from tests.support.fid_stubs import stub_network
 from tests.support.training_runs import ALONE, tiny, train

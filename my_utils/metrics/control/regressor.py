@@ -18,7 +18,7 @@ from constants import PARAM_DIM
 from model.flame import FlameParams
 from my_utils.errors import UserError
 from my_utils.files.atomic import atomic_path
-from my_utils.runs.checkpoint import tensor_digest
+from my_utils.runs.generators import tensor_digest
 from my_utils.runs.networks import load_weights
 from my_utils.untrusted.reader import reading
 

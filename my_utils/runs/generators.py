@@ -1,0 +1,128 @@
+"""Exported generators: the files that people use, with the configuration they were trained by.
+
+A safetensors file with a sha256 over names and bytes, because safetensors does not notice a flipped
+bit, and a model card beside it. Loading executes nothing.
+"""
+
+import hashlib
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from model.generator import Generator
+from my_utils.errors import UserError
+from my_utils.files.atomic import atomic_path
+from my_utils.runs.checkpoint import load_training_state, remove
+from my_utils.runs.config import RunConfig
+from my_utils.runs.model_card import model_card
+from my_utils.runs.networks import build_generator, check_weights, load_weights
+from my_utils.runs.released import released_generator
+
+
+def save_generator(
+    path: Path,
+    generator: Generator,
+    config: RunConfig,
+    *,
+    nimg: int,
+    measures: Mapping[str, float] | None = None,  # for the model card, by what and how
+) -> None:
+    """Export a generator with its configuration, ready for truncation, and its model card.
+
+    The generator is a safetensors file, the card a Markdown file of the same name.
+    """
+    tensors = generator.state_dict()
+    if config.condition != "vector":
+        tensors["mapping.mean_w"] = generator.average_w()
+    tensors = {name: value.contiguous().cpu() for name, value in tensors.items()}
+    metadata = {
+        "config": json.dumps(config.to_dict()),
+        "nimg": str(nimg),
+        "sha256": tensor_digest(tensors),
+    }
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(safetensors.torch.save(tensors, metadata=metadata))
+    with atomic_path(path.with_suffix(".md")) as temporary:
+        temporary.write_text(model_card(config, nimg=nimg, measures=measures or {}))
+
+
+def prune_generators(folder: Path, *, keep: int, every_kimg: float) -> None:
+    """Remove exported generators with their cards, but for some.
+
+    The newest `keep` of them stay, and so does the first one in every stretch of `every_kimg`
+    thousand images but the very first stretch.
+    """
+    paths = sorted(folder.glob("generator-*.safetensors"))
+    stretches = [int(float(path.stem.removeprefix("generator-")) // every_kimg) for path in paths]
+    for path, stretch, before in zip(paths[:-keep], stretches, [0, *stretches], strict=False):
+        if stretch == before:
+            remove(path)
+            remove(path.with_suffix(".md"))
+
+
+@dataclass(frozen=True)
+class LoadedGenerator:
+    """A generator in evaluation mode, the configuration it was trained with, and for how long."""
+
+    generator: Generator
+    config: RunConfig
+    nimg: int
+
+
+def load_generator(path: Path, *, run_id: int | None = None) -> LoadedGenerator:
+    """Load an exported generator, or the averaged one of a training state or released checkpoint.
+
+    Args:
+        run_id: of a released `.model` file, where its folder does not tell.
+    """
+    path = Path(path)
+    if path.suffix == ".safetensors":
+        tensors, config, nimg = _read_safetensors(path)
+    elif path.suffix == ".model":
+        tensors, config, nimg = released_generator(path, run_id)
+    elif path.suffix == ".pt":
+        state = load_training_state(path)
+        tensors, nimg = state["generator_ema"], state["nimg"]
+        config = RunConfig.from_dict(state["config"])
+    else:
+        raise UserError(
+            f"--ckpt {path} must be a generator (.safetensors), a training state (.pt) or a "
+            "released checkpoint (.model)"
+        )
+    with torch.device("meta"):  # a forged configuration could ask for any amount of memory
+        check_weights(build_generator(config), tensors, path)
+    generator = build_generator(config)
+    load_weights(generator, tensors, path)
+    return LoadedGenerator(generator.eval().requires_grad_(False), config, nimg)
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], RunConfig, int]:
+    if not path.is_file():
+        raise UserError(f"checkpoint {path} does not exist")
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        config, nimg = json.loads(metadata["config"]), int(metadata["nimg"])
+        expected = metadata["sha256"]
+    except (safetensors.SafetensorError, KeyError, ValueError, RecursionError) as error:
+        raise UserError(f"{path} is not a generator exported by this project") from error
+    if tensor_digest(tensors) != expected:
+        raise UserError(f"checkpoint {path} is damaged: its sha256 is not the recorded one")
+    return tensors, RunConfig.from_dict(config), nimg
+
+
+def tensor_digest(tensors: dict[str, Tensor]) -> str:
+    """sha256 over names and bytes, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(struct.pack("<I", len(name)) + name.encode())
+        digest.update(tensors[name].numpy().tobytes())
+    return digest.hexdigest()

@@ -11,7 +11,6 @@ Repeating the command continues the run from its newest checkpoint.
 
 import argparse
 import contextlib
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +44,7 @@ def main() -> int:
     from my_utils.data.dataset import FaceDataset
     from my_utils.data.resources import Resources
     from my_utils.runs.folder import RunDir
-    from my_utils.runs.runtime import StopRequest
+    from my_utils.signals import StopRequest
     from my_utils.training.processes import start_processes
     from my_utils.training.run import train
 
@@ -76,9 +75,7 @@ def main() -> int:
             run.write_provenance(config.to_dict())
         train(config, resources, dataset, run, state, processes=processes, stop=stop)
     processes.close()
-    if stop.signal is not None:
-        print(f"stopped by {signal.Signals(stop.signal).name}; repeat the command to continue")
-        return 128 + stop.signal
+    stop.answer()
     return 0
 
 
@@ -129,4 +126,4 @@ def state_to_continue(ckpt: Path | None, run: "RunDir", config: RunConfig) -> di
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run_script(main, if_stopped="repeat the command to continue")

@@ -83,4 +83,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run_script(main, if_stopped="repeat the command to continue")

@@ -9,17 +9,20 @@ from typing import Any
 
 from constants import REPOSITORY, ResourcePaths, demo_root, resources_root
 from my_utils.errors import UserError
+from my_utils.signals import Stopped, stopping_at_once
 
 DEMO_GENERATORS = REPOSITORY / "my_utils" / "demo"
 
 
-def run_script(main: Callable[[], int | None]) -> None:
+def run_script(main: Callable[[], int | None], *, if_stopped: str = "") -> None:
     """Run a script's `main`: what a person can mend becomes one line on stderr and exit status 2.
 
-    That is any UserError, and a file or folder that cannot be read or written.
+    That is any UserError, and a file or folder that cannot be read or written. Ctrl-C and SIGTERM
+    end it with one line too, which says `if_stopped`, and with exit status 128 + signal.
     """
     try:
-        status = main()
+        with stopping_at_once():
+            status = main()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         status = 2
@@ -28,8 +31,9 @@ def run_script(main: Callable[[], int | None]) -> None:
             raise
         print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
         status = 2
-    except KeyboardInterrupt:
-        status = 130
+    except Stopped as stopped:
+        print("; ".join(filter(None, [f"stopped by {stopped.name}", if_stopped])), file=sys.stderr)
+        status = stopped.status
     sys.exit(status or 0)
 
 

@@ -124,8 +124,7 @@ def evaluate_control(
     import json
     import time
 
-    from my_utils.files.atomic import atomic_path
-    from my_utils.files.digest import file_sha256
+    from my_utils.files.atomic import atomic_path, file_sha256
     from my_utils.metrics.control.evaluation import (
         held_out,
         measure_control,

@@ -33,7 +33,7 @@ def main() -> None:
         raise UserError(f"{args.model} -> {out}: the model must be a .pkl, the output a .npz")
 
     from my_utils.data.flame_files import load_flame, save_flame
-    from my_utils.files.digest import file_sha256
+    from my_utils.files.atomic import file_sha256
 
     assets = load_flame(args.model)
     save_flame(out, assets, source_sha256=file_sha256(args.model))

@@ -39,7 +39,6 @@ def main() -> None:
     from my_utils.data.lmdb_images import LmdbImages
     from my_utils.data.rendering_lmdb import write_rendering_lmdb
     from my_utils.data.resources import Resources
-    from my_utils.files.lmdb_writer import stopping_cleanly
     from my_utils.runs.runtime import select_device
 
     resources = Resources(resource_folder(args))
@@ -49,18 +48,17 @@ def main() -> None:
         there = ", ".join(map(str, LmdbImages(path).sizes()))
         print(f"{path} exists already, with size {there}: delete it to build it anew")
         return
-    with stopping_cleanly():
-        write_rendering_lmdb(
-            path,
-            resources.face_renderer(args.size),
-            resources.parameters,
-            size=args.size,
-            batch=args.batch,
-            workers=args.n_worker,
-            device=select_device(args.device),
-        )
+    write_rendering_lmdb(
+        path,
+        resources.face_renderer(args.size),
+        resources.parameters,
+        size=args.size,
+        batch=args.batch,
+        workers=args.n_worker,
+        device=select_device(args.device),
+    )
     print(f"wrote {len(resources.parameters.ids)} faces to {path}")
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run_script(main, if_stopped="repeat the command to continue")

@@ -57,7 +57,6 @@ def main() -> None:
         numbered_otherwise_than_published,
         write_photograph_lmdb,
     )
-    from my_utils.files.lmdb_writer import stopping_cleanly
 
     if args.out.exists():
         there = ", ".join(map(str, LmdbImages(args.out).sizes()))
@@ -69,10 +68,9 @@ def main() -> None:
             "note: the photographs are numbered by their names, which have gaps or another order "
             "than their paths; the published builder would have counted the paths"
         )
-    with stopping_cleanly():
-        report = write_photograph_lmdb(
-            args.out, photographs, sizes=sizes, workers=args.n_worker, upscale=args.upscale
-        )
+    report = write_photograph_lmdb(
+        args.out, photographs, sizes=sizes, workers=args.n_worker, upscale=args.upscale
+    )
     for problem in report.unreadable:
         print(f"left out: {problem}", file=sys.stderr)
     if report.too_small:
@@ -84,4 +82,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run_script(main, if_stopped="repeat the command to continue")

@@ -1,4 +1,5 @@
 import argparse
+import signal
 
 import pytest
 
@@ -12,6 +13,7 @@ from my_utils.cli import (
     run_script,
 )
 from my_utils.errors import UserError
+from my_utils.signals import Stopped
 
 
 @pytest.mark.parametrize(
@@ -48,7 +50,7 @@ def failing(error):
         (lambda: 143, 143, ""),
         (failing(UserError("what, where, what to do")), 2, "error: what, where, what to do\n"),
         (failing(PermissionError(13, "Permission denied", "x/y")), 2, "error: x/y: Permission"),
-        (failing(KeyboardInterrupt()), 130, ""),
+        (failing(Stopped(signal.SIGTERM)), 143, "stopped by SIGTERM\n"),
     ],
 )
 def test_errors_a_person_can_mend_are_one_line(main, status, message, capsys):

@@ -87,7 +87,12 @@ def test_interrupt_saves_and_says_how_to_continue(resources):
     words = ["--run_id", "8", *TINY, "--resources", ".", "--total_kimg", "100"]
     command = [sys.executable, str(ROOT / "train.py"), *words, "--tick_kimg", "0.004"]
     process = subprocess.Popen(
-        command, cwd=resources, stdout=subprocess.PIPE, text=True, env=ONE_THREAD
+        command,
+        cwd=resources,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=ONE_THREAD,
     )
     for line in process.stdout:
         if line.startswith("kimg"):

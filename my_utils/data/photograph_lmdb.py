@@ -14,8 +14,7 @@ from my_utils.data.lmdb_images import image_key
 from my_utils.errors import UserError
 from my_utils.files.image_codec import decode_image
 from my_utils.files.lmdb_writer import LmdbWriter
-from my_utils.files.ordered_map import ordered_map
-from my_utils.files.workers import WorkerProcesses
+from my_utils.files.workers import WorkerProcesses, ordered_map
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 MAX_FILE_BYTES = 2**28

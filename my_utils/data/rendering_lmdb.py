@@ -17,10 +17,10 @@ from model.flame import FlameParams
 from model.renderer import FaceRenderer
 from my_utils.data.lmdb_images import NORMAL_MAP, image_key
 from my_utils.data.resources import ParameterTable
+from my_utils.files.image_codec import encode_rendering
 from my_utils.files.images import to_uint8
 from my_utils.files.lmdb_writer import LmdbWriter
-from my_utils.files.ordered_map import ordered_map
-from my_utils.files.png_encoder import encode_rendering
+from my_utils.files.workers import ordered_map
 
 
 def write_rendering_lmdb(

@@ -17,7 +17,7 @@ from my_utils.data.flame_files import load_flame, load_landmarks, load_texel_tab
 from my_utils.data.lmdb_images import NORMAL_MAP, LmdbImages, image_key
 from my_utils.data.resources import INPUT_ARCHIVE, SOURCES, Resources
 from my_utils.errors import UserError
-from my_utils.files.digest import file_sha256
+from my_utils.files.atomic import file_sha256
 from my_utils.runs.config import RunConfig
 from my_utils.runs.generators import load_generator
 from my_utils.untrusted.fields import float_field, read_fields

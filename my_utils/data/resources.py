@@ -25,7 +25,7 @@ from my_utils.data.flame_files import (
 )
 from my_utils.data.parameters import ParameterTable, load_bad_images, load_parameters
 from my_utils.errors import UserError
-from my_utils.files.digest import file_sha256
+from my_utils.files.atomic import file_sha256
 
 INPUT_ARCHIVE = "the authors' archive http://files.is.tuebingen.mpg.de/gif/input_files.zip"
 SOURCES = {  # ResourcePaths property: where the file comes from

@@ -3,15 +3,9 @@
 So `--demo` runs the very code that licensed data runs: every reader, LMDB and check.
 """
 
-import contextlib
 import json
-import multiprocessing
-import os
 import pickle
-import signal
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -38,7 +32,7 @@ from my_utils.errors import UserError
 from my_utils.files.atomic import atomic_path
 from my_utils.files.image_codec import encode_jpeg, encode_png
 from my_utils.files.lmdb_writer import LmdbWriter
-from my_utils.files.ordered_map import ordered_map
+from my_utils.files.workers import WorkerProcesses, ordered_map
 
 DEMO_VERSION = 1  # of the pictures and the head; raised when either changes
 FACES_PER_TASK = 4
@@ -178,47 +172,22 @@ def _bad_photograph(face: int, size: int) -> np.ndarray:
     return np.full((size, size, 3), 90 + face % 80, dtype=np.uint8)
 
 
-@contextlib.contextmanager
-def _single_threaded_workers() -> Iterator[None]:
-    """Let processes started here compute in one thread: NumPy and torch read this when imported."""
-    before = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = "1"
-    try:
-        yield
-    finally:
-        os.environ.pop("OMP_NUM_THREADS")
-        if before is not None:
-            os.environ["OMP_NUM_THREADS"] = before
-
-
-def _leave_interrupt_to_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
 def write_photographs(root: Path, *, count: int, size: int, seed: int, workers: int) -> None:
     """Write the LMDB of photographs; the result does not depend on the number of workers."""
     paths = ResourcePaths(Path(root))
     tasks = [range(n, min(n + FACES_PER_TASK, count)) for n in range(0, count, FACES_PER_TASK)]
     encode = partial(encode_faces, size=size, seed=seed, bad=frozenset(bad_ids(count)))
-    context = multiprocessing.get_context("spawn")
     with (
         LmdbWriter(paths.photographs, recipe=_recipe(count, size, seed)) as writer,
-        _single_threaded_workers(),
-        ProcessPoolExecutor(workers, context, initializer=_leave_interrupt_to_parent) as pool,
+        WorkerProcesses(workers) as pool,
         tqdm(total=count, unit="photo", desc="photographs", disable=None) as progress,
     ):
         todo = [ids for ids in tasks if image_key(size, ids[-1]) not in writer]
         progress.update(count - sum(map(len, todo)))
-        try:
-            for faces in ordered_map(pool, encode, todo, ahead=4 * workers):
-                for records in faces:
-                    writer.put_all(records)
-                    progress.update()
-        except BrokenProcessPool:
-            raise UserError(
-                "a worker process was killed, perhaps for memory: run the same command again with "
-                "fewer workers, it goes on from here"
-            ) from None
+        for faces in ordered_map(pool, encode, todo, ahead=4 * workers):
+            for records in faces:
+                writer.put_all(records)
+                progress.update()
         writer.finish(count)
 
 

@@ -1,6 +1,7 @@
-"""Files appear whole or not at all."""
+"""Files appear whole or not at all, and are known by their digest."""
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,3 +46,12 @@ def remove_partial_files(folder: Path) -> None:
     """Remove what killed processes left of unfinished files: for the only writer of a folder."""
     for path in folder.glob(".*.partial"):
         path.unlink()
+
+
+def file_sha256(path: Path) -> str:
+    """The digest of a file, however large: 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

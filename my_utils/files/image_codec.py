@@ -1,6 +1,8 @@
 """Picture files to uint8 arrays and back, without torch: worker processes start fast with it."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -15,6 +17,9 @@ MAX_SIDE = 2**16  # Pillow needs more memory for a row than for its pixels
 MAX_SCANS = 100  # passes over a progressive JPEG; usual are 10, and 10 bytes can ask for another
 JPEG_SCAN = b"\xff\xda"
 TILE_WIDTH, TILE_HEIGHT = 322, 323  # tags of a TIFF
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_RGB = (8, 2, 0, 0, 0)  # of a PNG's header: 8 bits, RGB, nothing unusual
+PNG_UP = 2  # the filter that stores differences to the row above
 
 
 def decode_image(
@@ -68,3 +73,28 @@ def _encode(pixels: np.ndarray, kind: str, **options: int) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def encode_rendering(
+    pixels: np.ndarray,  # uint8 [H, W, 3]
+) -> bytes:
+    """PNG bytes, without loss, in a third of the time that general encoders take.
+
+    They try five filters on each row and search for repetitions. Renderings are smooth or black:
+    the difference to the row above and runs of equal bytes find nearly all that there is to find.
+    """
+    height, width, channels = pixels.shape
+    rows = pixels.reshape(height, width * channels)
+    filtered = np.full((height, 1 + rows.shape[1]), PNG_UP, dtype=np.uint8)
+    filtered[0, 1:] = rows[0]
+    np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
+    compressor = zlib.compressobj(level=1, strategy=zlib.Z_RLE)
+    header = struct.pack(">IIBBBBB", width, height, *PNG_RGB)
+    data = compressor.compress(filtered.data) + compressor.flush()
+    chunks = {b"IHDR": header, b"IDAT": data, b"IEND": b""}
+    return PNG_SIGNATURE + b"".join(_chunk(kind, content) for kind, content in chunks.items())
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    checksum = zlib.crc32(kind + content)
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)

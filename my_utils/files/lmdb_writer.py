@@ -8,8 +8,6 @@ import contextlib
 import fcntl
 import mmap
 import os
-import signal
-import sys
 from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -171,26 +169,6 @@ class LmdbWriter:
                 f"writing {self.partial} failed ({error}); if the disk is full, free some space "
                 "and run the same command again, it goes on from here"
             ) from None
-
-
-@contextlib.contextmanager
-def stopping_cleanly() -> Iterator[None]:
-    """End a script that Ctrl-C or SIGTERM stops with one line and exit status 128 + signal."""
-
-    def stop(number: int, frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    signals = (signal.SIGINT, signal.SIGTERM)
-    previous = [signal.signal(number, stop) for number in signals]
-    try:
-        yield
-    except SystemExit as stopped:
-        name = signal.Signals(int(stopped.code or 0) - 128).name
-        print(f"stopped by {name}; repeat the command to continue", file=sys.stderr)
-        raise
-    finally:
-        for number, handler in zip(signals, previous, strict=True):
-            signal.signal(number, handler)
 
 
 def _sync_folder(folder: Path) -> None:

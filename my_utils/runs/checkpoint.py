@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from my_utils.errors import UserError
-from my_utils.files.atomic import atomic_path
-from my_utils.files.digest import file_sha256
+from my_utils.files.atomic import atomic_path, file_sha256
 from my_utils.files.tensors import load_tensors
 
 NETWORKS = ("generator", "discriminator", "generator_ema")

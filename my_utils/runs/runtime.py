@@ -1,14 +1,13 @@
-"""The process around a computation: its device, its seeds, and requests to stop."""
+"""The process around a computation: its device and its seeds."""
 
 import contextlib
-import signal
 from collections.abc import Iterator
 
 import numpy as np
 import torch
 
 from my_utils.errors import UserError
-from my_utils.files.allocator import keep_freed_memory
+from my_utils.files.workers import keep_freed_memory
 
 
 def select_device(name: str = "auto") -> torch.device:
@@ -44,35 +43,3 @@ def step_generator(*numbers: int) -> torch.Generator:
     """
     entropy = np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(entropy >> np.uint64(1)))
-
-
-class StopRequest:
-    """Turns SIGINT and SIGTERM into a request that the training loop answers between steps.
-
-    A second SIGINT stops at once. Previous handlers return when the context ends.
-    """
-
-    def __init__(self) -> None:
-        self.signal: int | None = None
-
-    def __enter__(self) -> "StopRequest":
-        self._previous = {
-            number: signal.signal(number, self._handle)
-            for number in (signal.SIGINT, signal.SIGTERM)
-        }
-        return self
-
-    def _handle(self, number: int, frame: object) -> None:
-        if self.signal is not None and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        self.signal = number
-
-    def __exit__(self, *exception: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-
-
-def leave_stopping_to_main_process(worker: int = 0) -> None:
-    """Ignore the signals that reach a whole process group: the main process ends its workers."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)

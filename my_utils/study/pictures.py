@@ -15,8 +15,7 @@ from model.flame import FlameParams
 from my_utils.errors import UserError
 from my_utils.faces.sampling import center_eyes
 from my_utils.faces.synthesizer import FaceSynthesizer
-from my_utils.files.atomic import atomic_path
-from my_utils.files.digest import file_sha256
+from my_utils.files.atomic import atomic_path, file_sha256
 from my_utils.files.images import save_image
 from my_utils.runs.generators import load_generator
 from my_utils.study.manifest import Picture, write_manifest

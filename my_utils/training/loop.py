@@ -30,12 +30,8 @@ from my_utils.runs.networks import (
     network_to_device,
     to_device,
 )
-from my_utils.runs.runtime import (
-    StopRequest,
-    leave_stopping_to_main_process,
-    seeded,
-    step_generator,
-)
+from my_utils.runs.runtime import seeded, step_generator
+from my_utils.signals import StopRequest, leave_stopping_to_main_process
 from my_utils.training.divergence import DivergenceError, LossWatch, write_report
 from my_utils.training.log import MetricsLog
 from my_utils.training.measures import RANKED, TrainingMeasures

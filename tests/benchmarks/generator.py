@@ -31,7 +31,7 @@ from timing import (
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from my_utils.files.allocator import keep_freed_memory
+from my_utils.files.workers import keep_freed_memory
 from my_utils.runs.config import RUNS
 from my_utils.runs.networks import build_generator, network_to_device, to_device
 from my_utils.runs.runtime import select_device

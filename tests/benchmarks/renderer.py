@@ -25,7 +25,7 @@ from timing import add_timing_options, compare, report
 
 from model.camera import orthographic_projection
 from my_utils.demo.held_out import face_renderer, sample_parameters
-from my_utils.files.allocator import keep_freed_memory
+from my_utils.files.workers import keep_freed_memory
 
 
 def main() -> None:

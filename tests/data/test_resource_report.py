@@ -23,7 +23,7 @@ from my_utils.data.resource_report import (
 )
 from my_utils.data.resources import Resources
 from my_utils.errors import UserError
-from my_utils.files.digest import file_sha256
+from my_utils.files.atomic import file_sha256
 from my_utils.runs.config import run_config
 from my_utils.runs.generators import save_generator
 from my_utils.runs.networks import build_generator

@@ -5,7 +5,7 @@ import pytest
 
 from my_utils.demo.held_out import sample_parameters
 from my_utils.faces.params_file import load_params, save_params
-from my_utils.files.digest import file_sha256
+from my_utils.files.atomic import file_sha256
 from my_utils.metrics.control.regressor import ParameterRegressor, save_regressor
 from my_utils.metrics.records import read_measures
 from my_utils.untrusted.reader import restricted_load

@@ -1,11 +1,8 @@
-import os
-import signal
-
 import pytest
 import torch
 
 from my_utils.errors import UserError
-from my_utils.runs.runtime import StopRequest, seeded, select_device, step_generator
+from my_utils.runs.runtime import seeded, select_device, step_generator
 
 
 def test_step_stream_is_a_function_of_seed_rank_and_images():
@@ -26,22 +23,6 @@ def test_seeded_leaves_the_callers_stream_alone():
     assert torch.equal(torch.rand(2), expected)
     with seeded(7):
         assert torch.equal(torch.rand(1), first)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stop_request_notes_a_signal_and_restores_the_handler(number):
-    previous = signal.getsignal(number)
-    with StopRequest() as stop:
-        assert stop.signal is None
-        os.kill(os.getpid(), number)
-        assert stop.signal == number
-    assert signal.getsignal(number) is previous
-
-
-def test_second_interrupt_stops_at_once():
-    with StopRequest(), pytest.raises(KeyboardInterrupt):
-        os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_unknown_device_is_one_sentence():

@@ -19,7 +19,7 @@ from my_utils.data.trackers.conversion import convert_faces
 from my_utils.data.trackers.reader import TOOLS, read_crops, tracked_faces
 from my_utils.faces.params_file import load_params, save_params, save_published_params
 from my_utils.faces.sequences import load_voca
-from my_utils.files.digest import file_sha256
+from my_utils.files.atomic import file_sha256
 from my_utils.metrics.control.regressor import ParameterRegressor, load_regressor, save_regressor
 from my_utils.metrics.control.table3 import load_samples
 from my_utils.metrics.fid.reference import load_statistics

@@ -10,7 +10,7 @@ from my_utils.data.resources import Resources
 from my_utils.runs.checkpoint import CheckpointStore
 from my_utils.runs.config import run_config
 from my_utils.runs.folder import RunDir
-from my_utils.runs.runtime import StopRequest
+from my_utils.signals import StopRequest
 from my_utils.training.loop import training_loop
 from my_utils.training.processes import Processes
 

@@ -18,7 +18,7 @@ import my_utils.metrics.fid.torchvision_operators  # noqa: F401 (torch_fidelity 
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from my_utils.errors import UserError
-from my_utils.files.digest import file_sha256
+from my_utils.files.atomic import file_sha256
 from my_utils.metrics.control.regressor import load_regressor
 from my_utils.metrics.fid.distances import NEIGHBOURS
 from my_utils.metrics.fid.protocol import Protocol

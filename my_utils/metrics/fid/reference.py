@@ -22,7 +22,7 @@ from my_utils.data.resources import SOURCES, Resources
 from my_utils.errors import UserError
 from my_utils.faces.synthesizer import FaceSynthesizer
 from my_utils.files.atomic import atomic_path
-from my_utils.files.ordered_map import ordered_map
+from my_utils.files.workers import ordered_map
 from my_utils.metrics.fid.distances import FeatureStatistics, collect_statistics
 from my_utils.metrics.fid.feature_networks import FeatureNetwork
 from my_utils.metrics.fid.protocol import Protocol

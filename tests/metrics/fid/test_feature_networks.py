@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from my_utils.errors import UserError
-from my_utils.files.digest import file_sha256
+from my_utils.files.atomic import file_sha256
 from my_utils.metrics.control.regressor import ParameterRegressor, save_regressor
 from my_utils.metrics.fid import feature_networks as fid_features
 from my_utils.metrics.fid.feature_networks import (

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from my_utils.files.image_codec import decode_image, encode_png
-from my_utils.files.png_encoder import encode_rendering
+from my_utils.files.image_codec import decode_image, encode_png, encode_rendering
 
 RANDOM = np.random.default_rng(0)
 PICTURES = {

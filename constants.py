@@ -14,7 +14,6 @@ FLAME_SLICES = {
     "lighting": slice(209, 236),  # 9 spherical harmonics x RGB, row-major
 }
 PARAM_DIM = 236
-GEOMETRY_DIM = 159  # shape, expression, pose and camera: what the texture loss interpolates
 SHAPE_DIM, EXPRESSION_DIM, TEXTURE_DIM = 100, 50, 50
 
 # What a generator and a discriminator see of the parameters: renderings, or the vector itself.

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from constants import EYE_TARGETS, EYE_VERTICES
+from model.flame import FLAME, FlameParams
 
 
 def orthographic_projection(
@@ -42,3 +43,10 @@ def fit_camera_to_eyes(
     scale = (points * goals).sum(dim=(1, 2)) / points.square().sum(dim=(1, 2))
     translation = goal_mean / scale[:, None] - point_mean
     return torch.stack([scale, translation[:, 0], -translation[:, 1]], dim=1)
+
+
+def center_eyes(params: FlameParams, flame: FLAME) -> FlameParams:
+    """The same faces seen by the camera that puts both eyes where FFHQ crops show them."""
+    device = next(flame.buffers(), params.shape).device
+    camera = fit_camera_to_eyes(flame(params.to(device)))
+    return params.replace(camera=camera.to(params.shape.device))

@@ -32,18 +32,6 @@ def seeded_z(seeds: Sequence[int] | Tensor, z_dim: int) -> Tensor:
     return torch.stack(rows)
 
 
-def mix_styles(
-    w_a: Tensor,  # [N, w_dim]
-    w_b: Tensor,  # [N, w_dim]
-    blocks: range,
-    num_blocks: int,
-) -> Tensor:
-    """One w per block, [N, num_blocks, w_dim]: w_b in `blocks` (0 is 4 px), w_a elsewhere."""
-    if any(block not in range(num_blocks) for block in blocks):
-        raise ValueError(f"blocks {blocks} are not all within 0..{num_blocks - 1}")
-    return torch.stack([w_b if k in blocks else w_a for k in range(num_blocks)], dim=1)
-
-
 def pixel_norm(x: Tensor) -> Tensor:
     """Scale every row of [N, C] to a mean square of one."""
     return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-8)

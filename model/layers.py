@@ -102,67 +102,6 @@ class EqualConv2d(nn.Module):
         return conv2d(x, weight, bias, stride=self.stride, padding=self.padding)
 
 
-class ModulatedConv2d(nn.Module):
-    """Convolution whose weights are scaled per sample by the style (StyleGAN2 section 2.2).
-
-    Scaling the weights' input channels equals scaling the input's channels, and demodulation,
-    which scales their output channels, equals scaling the result. So the samples of a batch share
-    one ordinary convolution.
-    """
-
-    fir: Tensor | None  # [out_channels, 1, 4, 4], where the layer upsamples
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int,
-        w_dim: int,
-        *,
-        upsample: bool = False,
-    ) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel_size, kernel_size))
-        self.modulation = EqualLinear(w_dim, in_channels, bias_init=1.0)
-        self.scale = 1 / math.sqrt(in_channels * kernel_size**2)
-        self.padding = kernel_size // 2
-        fir = fir_kernel(out_channels, gain=4.0) if upsample else None
-        self.register_buffer("fir", fir, persistent=False)
-
-    def style(
-        self,
-        w: Tensor,  # [N, w_dim]
-    ) -> Tensor:
-        """The factor of every input channel, [N, in_channels], equalised scale included."""
-        return self.modulation(w) * self.scale
-
-    def demodulation(
-        self,
-        style: Tensor,  # [N, in_channels]
-    ) -> Tensor:
-        """The factor [N, out_channels] that brings the expected deviation back to one (eq. 3)."""
-        energy = self.weight.square().sum(dim=(2, 3))
-        return torch.rsqrt(style.square() @ energy.t() + 1e-8)
-
-    def convolve(
-        self,
-        x: Tensor,  # [N, in_channels, H, W]
-    ) -> Tensor:
-        """The bare convolution, to twice the resolution where the layer upsamples."""
-        if self.fir is None:
-            return F.conv2d(x, self.weight, padding=self.padding)
-        x = F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2)
-        return blur(x, self.fir, padding=1)
-
-    def forward(
-        self,
-        x: Tensor,  # [N, in_channels, H, W]
-        w: Tensor,  # [N, w_dim]
-    ) -> Tensor:
-        style = self.style(w)
-        return self.convolve(x * per_channel(style)) * per_channel(self.demodulation(style))
-
-
 class ConditionInjection(nn.Sequential):
     """GIF's way of conditioning: a learned function of the rendering takes the place of the noise.
 
@@ -200,8 +139,15 @@ class ConditionInjection(nn.Sequential):
         return F.conv2d(features, last_weight * gain, (last_bias + bias) * gain, padding=1)
 
 
-class StyledConv(ModulatedConv2d):
-    """Modulated 3x3 convolution, plus injected condition, plus bias, then leaky ReLU."""
+class StyledConv(nn.Module):
+    """Modulated 3x3 convolution, plus injected condition, plus bias, then leaky ReLU.
+
+    StyleGAN2 (section 2.2) scales the weights of every sample by its style. Scaling the weights'
+    input channels equals scaling the input's channels, and demodulation, which scales their output
+    channels, equals scaling the result. So the samples of a batch share one ordinary convolution.
+    """
+
+    fir: Tensor | None  # [out_channels, 1, 4, 4], where the layer upsamples
 
     def __init__(
         self,
@@ -212,11 +158,41 @@ class StyledConv(ModulatedConv2d):
         condition_channels: int,
         upsample: bool,
     ) -> None:
-        super().__init__(in_channels, out_channels, 3, w_dim, upsample=upsample)
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
+        self.modulation = EqualLinear(w_dim, in_channels, bias_init=1.0)
+        self.scale = 1 / math.sqrt(in_channels * 3**2)
+        fir = fir_kernel(out_channels, gain=4.0) if upsample else None
+        self.register_buffer("fir", fir, persistent=False)
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.injection = (
             ConditionInjection(condition_channels, out_channels) if condition_channels else None
         )
+
+    def style(
+        self,
+        w: Tensor,  # [N, w_dim]
+    ) -> Tensor:
+        """The factor of every input channel, [N, in_channels], equalised scale included."""
+        return self.modulation(w) * self.scale
+
+    def demodulation(
+        self,
+        style: Tensor,  # [N, in_channels]
+    ) -> Tensor:
+        """The factor [N, out_channels] that brings the expected deviation back to one (eq. 3)."""
+        energy = self.weight.square().sum(dim=(2, 3))
+        return torch.rsqrt(style.square() @ energy.t() + 1e-8)
+
+    def convolve(
+        self,
+        x: Tensor,  # [N, in_channels, H, W]
+    ) -> Tensor:
+        """The bare convolution, to twice the resolution where the layer upsamples."""
+        if self.fir is None:
+            return F.conv2d(x, self.weight, padding=1)
+        x = F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2)
+        return blur(x, self.fir, padding=1)
 
     def forward(
         self,

@@ -103,8 +103,8 @@ def main() -> None:
     import torch
     from tqdm import tqdm
 
+    from model.camera import center_eyes
     from model.condition import shrink
-    from my_utils.faces.sampling import center_eyes
     from my_utils.faces.synthesizer import FaceSynthesizer
     from my_utils.files.film import FilmWriter
 

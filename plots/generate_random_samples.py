@@ -41,8 +41,9 @@ def main() -> None:
     import torch
     from tqdm import tqdm
 
+    from model.camera import center_eyes
     from my_utils.faces.params_file import load_params, save_params, save_published_params
-    from my_utils.faces.sampling import center_eyes, published_random_params, random_params
+    from my_utils.faces.sampling import published_random_params, random_params
     from my_utils.faces.synthesizer import FaceSynthesizer
     from my_utils.files.images import save_grid, save_image
 

@@ -36,8 +36,9 @@ def main() -> None:
     from tqdm import tqdm
 
     from constants import RENDER_SIZE
+    from model.camera import center_eyes
     from model.condition import shrink
-    from my_utils.faces.sampling import center_eyes, single_variations
+    from my_utils.faces.sampling import single_variations
     from my_utils.faces.synthesizer import FaceSynthesizer
     from my_utils.files.images import save_grid, save_image
 

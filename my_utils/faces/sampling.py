@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation, Slerp
 from torch import Tensor
 
 from constants import EXPRESSION_DIM, FLAME_SLICES, SHAPE_DIM, TEXTURE_DIM
-from model.camera import fit_camera_to_eyes
+from model.camera import center_eyes
 from model.flame import FLAME, FlameParams
 from my_utils.errors import UserError
 
@@ -83,13 +83,6 @@ def pair_styles(pair: int, *, seed: int, style_count: int) -> list[int]:
     """Two random style ids for a pair of faces, from the range that the published figure used."""
     styles = min(PUBLISHED_STYLES, style_count)
     return np.random.default_rng([seed, pair]).integers(styles, size=2).tolist()
-
-
-def center_eyes(params: FlameParams, flame: FLAME) -> FlameParams:
-    """The same faces seen by the camera that puts both eyes where FFHQ crops show them."""
-    device = next(flame.buffers(), params.shape).device
-    camera = fit_camera_to_eyes(flame(params.to(device)))
-    return params.replace(camera=camera.to(params.shape.device))
 
 
 def pick_pairs(pairs: Sequence[int], faces: FlameParams) -> tuple[FlameParams, FlameParams]:

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from model.camera import center_eyes
 from model.condition import shrink
 from model.flame import FlameParams
 from my_utils.errors import UserError
-from my_utils.faces.sampling import center_eyes
 from my_utils.faces.synthesizer import FaceSynthesizer
 from my_utils.files.atomic import atomic_path, file_sha256
 from my_utils.files.images import save_image

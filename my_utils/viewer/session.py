@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from model.camera import center_eyes
 from model.flame import FlameParams
 from my_utils.errors import UserError
 from my_utils.faces.params_file import load_params, save_params
-from my_utils.faces.sampling import center_eyes, mean_face, random_params
+from my_utils.faces.sampling import mean_face, random_params
 from my_utils.faces.synthesizer import Faces, FaceSynthesizer
 from my_utils.files.image_codec import encode_png
 from my_utils.files.images import to_uint8

@@ -4,10 +4,10 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from constants import EYE_VERTICES
+from model.camera import center_eyes
 from model.flame import FLAME, FlameParams
 from my_utils.errors import UserError
 from my_utils.faces.sampling import (
-    center_eyes,
     interpolate_neighbours,
     interpolate_path,
     mean_face,

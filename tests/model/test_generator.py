@@ -6,7 +6,7 @@ import torch
 
 from constants import PARAM_DIM
 from model.condition import CONDITION_KINDS, condition_channels
-from model.generator import Generator, MappingNetwork, SynthesisNetwork, mix_styles, seeded_z
+from model.generator import Generator, MappingNetwork, SynthesisNetwork, seeded_z
 from my_utils.runs.released import our_key
 from tests.support.plain_networks import plain_generator
 from tests.support.published_weights import fill_by_rule, published_shapes
@@ -271,21 +271,6 @@ def test_truncation_without_a_meaning_is_refused():
     by_vector = small_generator("vector")
     with pytest.raises(ValueError, match="truncation_psi must be 1 with vector conditioning"):
         by_vector(*random_input(by_vector, 1), truncation_psi=0.5)
-
-
-def test_mixed_styles_take_the_second_inside_the_range():
-    generator = small_generator(resolution=32)
-    z, condition = random_input(generator, 2)
-    w_a, w_b = generator.mapping(z), generator.mapping(z.flip(0))
-    mixed = mix_styles(w_a, w_b, range(1, 3), 4)
-    assert mixed.shape == (2, 4, SMALL["w_dim"])
-    assert [torch.equal(mixed[:, k], w_b) for k in range(4)] == [False, True, True, False]
-    everywhere = mix_styles(w_a, w_b, range(4), 4)
-    torch.testing.assert_close(
-        generator.synthesis(everywhere, condition), generator.synthesis(w_b, condition)
-    )
-    with pytest.raises(ValueError, match=r"not all within 0\.\.3"):
-        mix_styles(w_a, w_b, range(2, 5), 4)
 
 
 def test_wrong_inputs_are_named():

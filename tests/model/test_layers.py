@@ -11,7 +11,6 @@ from model.layers import (
     ConditionInjection,
     EqualConv2d,
     EqualLinear,
-    ModulatedConv2d,
     StyledConv,
     ToRGB,
     block_resolutions,
@@ -61,33 +60,17 @@ def test_equal_conv_scales_weights_and_folds_the_gain():
     torch.testing.assert_close(layer(x), expected)
 
 
-@pytest.mark.parametrize(("kernel_size", "upsample"), [(1, False), (3, False), (3, True)])
-def test_modulated_conv_equals_a_loop_with_weights_of_each_sample(kernel_size, upsample):
-    layer = ModulatedConv2d(6, 4, kernel_size, w_dim=5, upsample=upsample).double()
-    x, w = random_tensor(0, 3, 6, 8, 8), random_tensor(1, 3, 5)
-    rows = []
-    for n in range(3):
-        style = layer.modulation(w[n : n + 1])[0]
-        weight = layer.weight * style[None, :, None, None] / math.sqrt(6 * kernel_size**2)
-        weight = weight / torch.sqrt(weight.square().sum(dim=(1, 2, 3), keepdim=True) + 1e-8)
-        if upsample:
-            row = F.conv_transpose2d(x[n : n + 1], weight.transpose(0, 1), stride=2)
-            row = plain.upfirdn2d(row, padding=(1, 1), gain=4.0)
-        else:
-            row = F.conv2d(x[n : n + 1], weight, padding=kernel_size // 2)
-        rows.append(row)
-    torch.testing.assert_close(layer(x, w), torch.cat(rows))
-
-
 def test_demodulation_gives_unit_deviation_for_any_style():
     torch.manual_seed(0)
-    layer = ModulatedConv2d(64, 32, 3, w_dim=16)
-    y = layer(torch.randn(4, 64, 32, 32), 5 * torch.randn(4, 16))
+    layer = StyledConv(64, 32, w_dim=16, condition_channels=0, upsample=False)
+    style = layer.style(5 * torch.randn(4, 16))
+    y = layer.convolve(torch.randn(4, 64, 32, 32) * style[:, :, None, None])
+    y = y * layer.demodulation(style)[:, :, None, None]
     torch.testing.assert_close(y.std(dim=(1, 2, 3)), torch.ones(4), rtol=0.05, atol=0)
 
 
 def test_modulation_starts_at_one():
-    layer = ModulatedConv2d(9, 4, 3, w_dim=5)
+    layer = StyledConv(9, 4, w_dim=5, condition_channels=0, upsample=False)
     torch.testing.assert_close(layer.style(torch.zeros(2, 5)), torch.full((2, 9), 1 / 9))
 
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
+from model.camera import center_eyes
 from my_utils.errors import UserError
-from my_utils.faces.sampling import center_eyes
 from my_utils.faces.synthesizer import FaceSynthesizer
 from my_utils.files.images import to_uint8
 from my_utils.runs.config import run_config

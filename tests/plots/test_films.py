@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from scipy.ndimage import binary_dilation
 
+from model.camera import center_eyes
 from my_utils.data.lmdb_images import NORMAL_MAP, LmdbImages, image_key
 from my_utils.data.parameters import ParameterTable, save_parameters
 from my_utils.data.resources import Resources
 from my_utils.faces.params_file import save_params
-from my_utils.faces.sampling import center_eyes
 from my_utils.faces.synthesizer import FaceSynthesizer
 from my_utils.files.images import to_uint8
 from tests.support.script_runs import open_gif, open_mp4, pictures, run

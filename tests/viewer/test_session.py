@@ -6,11 +6,12 @@ import pytest
 import torch
 from PIL import Image
 
+from model.camera import center_eyes
 from model.flame import FlameParams
 from my_utils.data.resources import Resources
 from my_utils.errors import UserError
 from my_utils.faces.params_file import load_params, save_params
-from my_utils.faces.sampling import center_eyes, mean_face, random_params
+from my_utils.faces.sampling import mean_face, random_params
 from my_utils.faces.synthesizer import FaceSynthesizer
 from my_utils.files.images import to_uint8
 from my_utils.runs.config import run_config

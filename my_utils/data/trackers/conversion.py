@@ -10,6 +10,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from constants import RENDER_SIZE, TEXTURE_DIM
+from model.camera import center_eyes
 from model.flame import FLAME, JAW_JOINT, FlameParams
 from model.lbs import lbs
 from model.mesh import vertex_normals
@@ -26,7 +27,6 @@ from my_utils.data.trackers.cameras import (
 from my_utils.data.trackers.formats import TrackedFace
 from my_utils.data.trackers.reader import NamedFace, face_ids
 from my_utils.errors import UserError
-from my_utils.faces.sampling import center_eyes
 from my_utils.untrusted.text import shown
 
 ROOT_JOINT, NECK_JOINT = 0, 1

@@ -14,8 +14,8 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from constants import PARAM_DIM
+from model.camera import center_eyes
 from model.flame import FLAME, FlameParams
-from my_utils.faces.sampling import center_eyes
 from my_utils.metrics.control.regressor import Reading
 from my_utils.metrics.control.visible_factors import FACTORS, UNITS, VisibleFactors
 

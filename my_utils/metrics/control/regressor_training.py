@@ -16,13 +16,13 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from constants import PARAM_DIM
+from model.camera import center_eyes
 from model.condition import shrink
 from model.flame import FlameParams
 from model.renderer import FaceRenderer
 from my_utils.data.dataset import FaceDataset
 from my_utils.data.resources import Resources
 from my_utils.errors import UserError
-from my_utils.faces.sampling import center_eyes
 from my_utils.files.images import to_uint8
 from my_utils.metrics.control.regressor import ParameterRegressor
 from my_utils.metrics.control.visible_factors import FACTORS

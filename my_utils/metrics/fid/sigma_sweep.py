@@ -8,8 +8,8 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from model.camera import center_eyes
 from model.flame import FLAME, FlameParams
-from my_utils.faces.sampling import center_eyes
 from my_utils.files.atomic import atomic_path
 
 LEVELS = np.linspace(0, 1.5, 10)  # standard deviations of shape and expression coefficients

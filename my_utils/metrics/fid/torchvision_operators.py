@@ -1,4 +1,4 @@
-"""The only importer of torchvision, which has to be helped where its compiled part does not load.
+"""Helps torchvision, which torch_fidelity imports, where its compiled part does not load.
 
 A CPU build of torch with the registry's torchvision is such a pair: importing torchvision then ends
 with «operator torchvision::nms does not exist», because its Python half describes two operators
@@ -30,7 +30,3 @@ def _declare_missing_operators() -> None:
 
 
 _declare_missing_operators()
-
-from torchvision.models import inception_v3  # noqa: E402
-
-__all__ = ["inception_v3"]

@@ -3,10 +3,10 @@ import dataclasses
 import pytest
 import torch
 
+from model.camera import center_eyes
 from model.flame import FlameParams
 from my_utils.data.resources import Resources
 from my_utils.errors import UserError
-from my_utils.faces.sampling import center_eyes
 from my_utils.metrics.control.regressor import ParameterRegressor, load_regressor, save_regressor
 from my_utils.metrics.control.regressor_training import (
     Photographs,

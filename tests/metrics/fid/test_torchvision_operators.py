@@ -2,11 +2,12 @@
 
 import torch
 
-from my_utils.metrics.fid.torchvision_operators import OPERATORS, inception_v3
+from my_utils.metrics.fid.torchvision_operators import OPERATORS
 
 
-def test_the_operators_exist_and_the_network_builds():
+def test_the_operators_exist_and_torchvision_can_be_imported():
     for name in OPERATORS:
         assert hasattr(torch.ops.torchvision, name)
-    network = inception_v3(weights=None, init_weights=False, aux_logits=False)
-    assert network.fc.in_features == 2048
+    import torchvision.models
+
+    assert callable(torchvision.models.inception_v3)

@@ -18,11 +18,12 @@ import viser
 import viser.infra._infra
 
 from my_utils.errors import UserError
+from my_utils.faces.sliders import NECK_AND_EYES, SLIDERS, STYLE_AND_CAMERA, Slider
 from my_utils.files.film import FilmWriter
 from my_utils.viewer.loop import PageLoop
 from my_utils.viewer.pictures import PICTURE_SIZE, enlarge, side_by_side
 from my_utils.viewer.session import Drawing, Session
-from my_utils.viewer.state import NECK_AND_EYES, SLIDERS, STYLE_AND_CAMERA, Slider, ViewerState
+from my_utils.viewer.state import ViewerState
 
 Action = Callable[[], object]
 

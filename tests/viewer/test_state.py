@@ -4,8 +4,9 @@ import torch
 
 from model.camera import fit_camera_to_eyes
 from model.flame import FLAME, FlameParams
+from my_utils.faces.sliders import NECK_AND_EYES, SLIDERS
 from my_utils.viewer import state as viewer_state
-from my_utils.viewer.state import NECK_AND_EYES, SLIDERS, History, ViewerState
+from my_utils.viewer.state import History, ViewerState
 from tests.support.toy_head import TOY_EYE_VERTICES, toy_flame_assets
 
 

@@ -1,0 +1,74 @@
+// FLAME, as model/flame.py: the parameters of a face, its mesh, and its albedo.
+
+import { addBlendShapes, jointPositions, rigidTransforms, rodrigues, skin } from "./lbs.js";
+
+// The 236 numbers of a face, in the order of constants.FLAME_SLICES.
+export const FIELDS = { shape: 100, expression: 50, pose: 6, camera: 3, texture: 50, lighting: 27 };
+
+const JAW = 2; // FLAME's joints: root, neck, jaw, eyes
+
+// One face {shape, expression, ...} of a vector; the arrays are copies.
+export function fromVector(vector) {
+  const params = {};
+  let start = 0;
+  for (const [name, length] of Object.entries(FIELDS)) {
+    params[name] = Float32Array.from(vector.subarray(start, start + length));
+    start += length;
+  }
+  return params;
+}
+
+export function toVector(params) {
+  return Float32Array.from(Object.keys(FIELDS).flatMap((name) => [...params[name]]));
+}
+
+export class Flame {
+  // head: the arrays that my_utils/web/head.py packed.
+  constructor(head) {
+    this.head = head;
+    this.parents = [...head.parents];
+  }
+
+  // Posed vertices [3, V] in metres; neck 3 and eyes 6 numbers, axis-angle in radians.
+  vertices(params, neck, eyes) {
+    const { head } = this;
+    const shaped = Float64Array.from(head.v_template);
+    const betas = [...params.shape, ...params.expression];
+    addBlendShapes(shaped, betas, head.shapedirs, head.shapedirs_unit[0]);
+    const joints = jointPositions(head.J_regressor, shaped);
+
+    const pose = this.parents.map(() => [0, 0, 0]);
+    pose[0] = [...params.pose.subarray(0, 3)];
+    pose[1] = [...neck];
+    pose[JAW] = [...params.pose.subarray(3)];
+    pose[3] = [...eyes.subarray(0, 3)];
+    pose[4] = [...eyes.subarray(3)];
+    const rotations = pose.map(rodrigues);
+    const feature = rotations
+      .slice(1)
+      .flatMap((rotation) => rotation.map((value, i) => value - (i % 4 === 0 ? 1 : 0)));
+    addBlendShapes(shaped, feature, head.posedirs, head.posedirs_unit[0]);
+    return skin(shaped, head.lbs_weights, rigidTransforms(rotations, joints, this.parents));
+  }
+}
+
+export class FlameTexture {
+  constructor(head) {
+    this.head = head;
+    this.size = Math.sqrt(head.texture_mean.length / 3);
+    this.codes = null;
+    this.albedo = new Float32Array(head.texture_mean.length);
+  }
+
+  // Albedo [3, size, size], RGB, 0..255; the same array each time, computed where codes changed.
+  sample(codes) {
+    if (this.codes === null || codes.some((code, k) => code !== this.codes[k])) {
+      const { texture_mean, texture_directions, texture_unit } = this.head;
+      this.albedo.set(texture_mean);
+      const known = codes.subarray(0, texture_directions.length / texture_mean.length);
+      addBlendShapes(this.albedo, known, texture_directions, texture_unit[0]);
+      this.codes = Float32Array.from(codes);
+    }
+    return this.albedo;
+  }
+}

@@ -6,9 +6,10 @@ from typing import Any
 import torch
 
 from constants import EYE_TARGETS, EYE_VERTICES
+from model.camera import center_eyes
 from model.flame import FlameParams
 from my_utils.faces.named_factors import LIGHTS, load_named_expressions, named_light
-from my_utils.faces.sampling import center_eyes, mean_face
+from my_utils.faces.sampling import mean_face
 from my_utils.faces.sliders import NECK_AND_EYES, SLIDERS
 from my_utils.faces.synthesizer import FaceSynthesizer
 from my_utils.web.onnx_export import condition_shape

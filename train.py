@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from my_utils.cli import add_resource_options, resource_folder, run_script, script_parser
-from my_utils.runs.config import RunConfig, add_config_options, config_from_args
+from my_utils.runs.config import add_config_options, config_from_args
 
-if TYPE_CHECKING:  # it brings torch, which --help does without
-    from my_utils.runs.folder import RunDir
+if TYPE_CHECKING:  # they bring torch, which --help does without
+    from my_utils.training.state import TrainingJob, TrainingState
 
 
 def parse_args() -> argparse.Namespace:
@@ -44,9 +44,10 @@ def main() -> int:
     from my_utils.data.dataset import FaceDataset
     from my_utils.data.resources import Resources
     from my_utils.runs.folder import RunDir
+    from my_utils.runs.runtime import configure_process
     from my_utils.signals import StopRequest
     from my_utils.training.processes import start_processes
-    from my_utils.training.run import train
+    from my_utils.training.state import TrainingJob, TrainingState
 
     resources = Resources(resource_folder(args))
     resources.require(
@@ -60,39 +61,34 @@ def main() -> int:
     )
     dataset = FaceDataset(resources, config)
     run = RunDir(resources.paths.output_root, config.run_id)
-    processes = start_processes(args.device)
-    if processes.is_first:
-        describe(config, len(dataset), run)
-    if args.dry_run:
-        return 0
-    with run if processes.is_first else contextlib.nullcontext(), StopRequest() as stop:
-        state = state_to_continue(args.ckpt, run, config)
-        if state is not None and state["nimg"] >= config.total_kimg * 1000:
-            print(f"run {config.run_id} is complete: {state['nimg']} images were seen")
-            return 0
+    with start_processes(args.device) as processes, StopRequest() as stop:
+        configure_process(processes.device, config.precision)
+        job = TrainingJob(config, resources, dataset, run, processes, stop)
+        state = TrainingState.new(config, dataset, processes.device)
         if processes.is_first:
-            print(f"continuing after {state['nimg']} images" if state else "starting a new run")
-            run.write_provenance(config.to_dict())
-        train(config, resources, dataset, run, state, processes=processes, stop=stop)
-    processes.close()
-    stop.answer()
-    return 0
+            describe(job, state)
+        if args.dry_run:
+            return 0
+        with run if processes.is_first else contextlib.nullcontext():
+            train(job, state, args.ckpt)
+        if processes.is_first:
+            stop.answer()
+    return 128 + stop.signal if stop.signal else 0
 
 
-def describe(config: RunConfig, faces: int, run: "RunDir") -> None:
+def describe(job: "TrainingJob", state: "TrainingState") -> None:
     """Print what will be trained, on what, and what it will write where."""
-    from my_utils.runs.networks import build_discriminator, build_generator
-
+    config, run = job.config, job.run
     for name, value in config.to_dict().items():
         print(f"  {name:20} {value}")
     counts = [
-        sum(parameter.numel() for parameter in build(config).parameters())
-        for build in (build_generator, build_discriminator)
+        sum(parameter.numel() for parameter in network.parameters())
+        for network in (state.generator, state.discriminator)
     ]
     # A training state holds G, its average and Adam's two moments of G and D; float32.
     state_mb = (4 * counts[0] + 3 * counts[1]) * 4 / 1e6
     exports = config.keep_checkpoints + int(config.total_kimg // config.keep_every_kimg)
-    print(f"data: {faces} faces")
+    print(f"data: {len(job.dataset)} faces")
     print(f"networks: generator {counts[0]:,} parameters, discriminator {counts[1]:,}")
     print(f"writes {run.checkpoints} and {run.samples}")
     print(
@@ -101,28 +97,33 @@ def describe(config: RunConfig, faces: int, run: "RunDir") -> None:
     )
 
 
-def state_to_continue(ckpt: Path | None, run: "RunDir", config: RunConfig) -> dict | None:
-    """The training state that `--ckpt` names, or the run's newest one, if it fits `config`."""
-    from my_utils.errors import UserError
+def train(job: "TrainingJob", state: "TrainingState", ckpt: Path | None) -> None:
+    """Start the run, or continue it from `ckpt` or its newest checkpoint."""
+    from my_utils.training.run import train
+
+    if saved := saved_state(job, ckpt):
+        state.load_state_dict(saved)
+        del saved  # as large as the networks
+    say = print if job.processes.is_first else lambda line: None
+    if state.nimg >= job.config.total_kimg * 1000:
+        say(f"run {job.config.run_id} is complete: {state.nimg} images were seen")
+        return
+    say(f"continuing after {state.nimg} images" if state.nimg else "starting a new run")
+    if job.processes.is_first:
+        job.run.write_provenance(job.config.to_dict())
+    train(job, state)
+
+
+def saved_state(job: "TrainingJob", ckpt: Path | None) -> dict | None:
+    """The training state that `--ckpt` names, or the run's newest one."""
     from my_utils.runs.checkpoint import CheckpointStore, load_training_state
     from my_utils.runs.released import released_training_state
 
     if ckpt is None:
-        state = CheckpointStore(run.checkpoints).load_newest()
-    elif ckpt.suffix == ".model":
-        state = released_training_state(ckpt, config)
-    else:
-        state = load_training_state(ckpt)
-    if state is None:
-        return None
-    rows = RunConfig.from_dict(state["config"]).differences(config, "architecture", "training")
-    if rows:
-        table = "".join(f"\n  {name}: {then} -> {now}" for name, then, now in rows)
-        raise UserError(
-            f"the checkpoint of run {state['config']['run_id']} was trained with other choices "
-            f"(checkpoint -> now); repeat them, or train into another --resources folder:{table}"
-        )
-    return state
+        return CheckpointStore(job.run.checkpoints).load_newest()
+    if ckpt.suffix == ".model":
+        return released_training_state(ckpt, job.config)
+    return load_training_state(ckpt)
 
 
 if __name__ == "__main__":

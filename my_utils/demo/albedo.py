@@ -63,11 +63,11 @@ class Canvas:
             * gaussian(self.y - center[1], width[1])
         )
 
-    def noise(self, random, blur, *, stretch=1.0):
+    def noise(self, rng, blur, *, stretch=1.0):
         """Smooth noise with mean 0 and standard deviation 1; `blur` in texels of 256."""
         scale = self.size / 256
         field = gaussian_filter(
-            random.normal(size=(self.size, self.size)), (blur * scale * stretch, blur * scale)
+            rng.normal(size=(self.size, self.size)), (blur * scale * stretch, blur * scale)
         )
         return (field - field.mean()) / field.std()
 
@@ -75,7 +75,7 @@ class Canvas:
 class Features:
     """Masks [S, S] of the painted features."""
 
-    def __init__(self, c: Canvas, random: np.random.Generator):
+    def __init__(self, c: Canvas, rng: np.random.Generator):
         above, below, across = lid_heights(c.x, c.y)
         lid_zone = c.front * smoothstep(1.25, 0.95, across)
         self.inside_eye = lid_zone * smoothstep(0.0006, -0.0006, np.maximum(above, below))
@@ -93,7 +93,7 @@ class Features:
         ends = smoothstep(start - 0.003, start + 0.008, c.away) * smoothstep(
             end, end - 0.012, c.away
         )
-        strands = 0.94 + 0.12 * c.noise(random, 0.5, stretch=2.0)
+        strands = 0.94 + 0.12 * c.noise(rng, 0.5, stretch=2.0)
         self.brows = c.front * body * ends * np.clip(strands, 0.2, 1.2)
 
         upper, lower = lip_heights(c.x)
@@ -184,13 +184,11 @@ def _paint_mouth_inside(c: Canvas, image: np.ndarray) -> np.ndarray:
     return bag
 
 
-def _paint_mean(
-    c: Canvas, f: Features, random: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+def _paint_mean(c: Canvas, f: Features, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """The mean albedo, RGB, and how far skin tone changes each texel."""
     image = np.ones((c.size, c.size, 3)) * SKIN_RGB
     for blur, strength in ((12, 2.0), (3, 1.6), (0.9, 1.8)):
-        image += strength * c.noise(random, blur)[..., None] * [1.0, 1.05, 1.05]
+        image += strength * c.noise(rng, blur)[..., None] * [1.0, 1.05, 1.05]
     image += (0.9 * f.nose + 0.8 * f.cheeks + 0.5 * f.chin + 0.9 * f.ears)[..., None] * [9, -7, -6]
     image += f.forehead[..., None] * [5, 5, 4]
     image -= f.stubble[..., None] * [7, 5, 3]
@@ -214,11 +212,11 @@ def _paint_mean(
 
 
 def _paint_directions(
-    c: Canvas, f: Features, tone: np.ndarray, random: np.random.Generator
+    c: Canvas, f: Features, tone: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """The 50 directions, RGB, per standard deviation: [256, 256, 3, 50]."""
     skin = tone * c.on_skin
-    freckles = smoothstep(1.3, 2.2, c.noise(random, 0.8)) * np.clip(
+    freckles = smoothstep(1.3, 2.2, c.noise(rng, 0.8)) * np.clip(
         c.spot((0.026, -0.004), (0.020, 0.014)) + 0.3 * f.forehead, 0, 1
     )
     painted = (
@@ -242,8 +240,8 @@ def _paint_directions(
     directions = [_shrink(mask[..., None] * np.array(color, float)) for mask, color in painted]
     small, skin = Canvas(SIZE), _shrink(skin)
     for number in range(TEXTURE_DIM - len(directions)):
-        blotches = small.noise(random, 14 * 0.94**number) * 1.3 * 0.96**number
-        color = np.array([1.0, 1.0, 1.0]) + 0.15 * random.normal(size=3)
+        blotches = small.noise(rng, 14 * 0.94**number) * 1.3 * 0.96**number
+        color = np.array([1.0, 1.0, 1.0]) + 0.15 * rng.normal(size=3)
         directions.append((blotches * skin)[..., None] * color)
     return np.stack(directions, axis=-1)
 
@@ -257,11 +255,11 @@ def _shrink(image):
 @cache
 def texture_space() -> TextureSpace:
     """The demo's texture space: 256 x 256, 50 components, in half precision as in its file."""
-    random = np.random.default_rng(3)
+    rng = np.random.default_rng(3)
     canvas = Canvas(SIZE * OVERSAMPLING)
-    features = Features(canvas, random)
-    mean, tone = _paint_mean(canvas, features, random)
-    directions = _paint_directions(canvas, features, tone, random)
+    features = Features(canvas, rng)
+    mean, tone = _paint_mean(canvas, features, rng)
+    directions = _paint_directions(canvas, features, tone, rng)
     return TextureSpace(*(_as_in_file(image) for image in (_shrink(mean), directions)))
 
 

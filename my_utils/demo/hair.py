@@ -132,29 +132,29 @@ def _pull_bun(shells: np.ndarray, radius: float) -> np.ndarray:
     return shells + smoothstep(1.9 * radius, 0.6 * radius, distance) * (ball - shells)
 
 
-def _noise(random, shape, blur):
+def _noise(rng, shape, blur):
     """Smooth noise of deviation 1, periodic around the head: rows along strands, columns around."""
-    field = gaussian_filter(random.normal(size=shape), blur, mode=("nearest", "wrap"))
+    field = gaussian_filter(rng.normal(size=shape), blur, mode=("nearest", "wrap"))
     return field / field.std()
 
 
-def draw_hair(random: np.random.Generator) -> Hair:
+def draw_hair(rng: np.random.Generator) -> Hair:
     """A haircut and its colour, or a bald head."""
     names, shares = list(STYLES), np.array([style.share for style in STYLES.values()])
-    style = STYLES[names[random.choice(len(names), p=shares / shares.sum())]]
-    color = list(COLORS.values())[random.choice(len(COLORS), p=COLOR_SHARES)]
-    shift = random.normal(0, 0.012)
-    part = random.choice([-0.45, 0.0, 0.45]) + random.normal(0, 0.05)
-    lumps = _noise(random, (ROWS, COLUMNS), (1.4, 1.5) if style.curl else (4, 2.5))
-    shells = _shells(style, random.uniform(0.85, 1.2), shift, part, lumps)
+    style = STYLES[names[rng.choice(len(names), p=shares / shares.sum())]]
+    color = list(COLORS.values())[rng.choice(len(COLORS), p=COLOR_SHARES)]
+    shift = rng.normal(0, 0.012)
+    part = rng.choice([-0.45, 0.0, 0.45]) + rng.normal(0, 0.05)
+    lumps = _noise(rng, (ROWS, COLUMNS), (1.4, 1.5) if style.curl else (4, 2.5))
+    shells = _shells(style, rng.uniform(0.85, 1.2), shift, part, lumps)
     if style.bun:
-        shells = _pull_bun(shells, style.bun * random.uniform(0.9, 1.1))
-    fine = _noise(random, NOISE_SHAPE, (1.2, 1.4) if style.curl else (7, 0.8))
-    coarse = _noise(random, NOISE_SHAPE, (10, 4))
-    ragged = _noise(random, (1, NOISE_SHAPE[1]), (0, 1.2))[0]
+        shells = _pull_bun(shells, style.bun * rng.uniform(0.9, 1.1))
+    fine = _noise(rng, NOISE_SHAPE, (1.2, 1.4) if style.curl else (7, 0.8))
+    coarse = _noise(rng, NOISE_SHAPE, (10, 4))
+    ragged = _noise(rng, (1, NOISE_SHAPE[1]), (0, 1.2))[0]
     return Hair(
         style=style,
-        color=np.array(color) * random.uniform(0.85, 1.15),
+        color=np.array(color) * rng.uniform(0.85, 1.15),
         shells=shells,
         strands=0.75 * fine + 0.65 * coarse,
         length=0.95 + 0.03 * ragged,

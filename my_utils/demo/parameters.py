@@ -26,41 +26,41 @@ def demo_flame() -> FLAME:
     return FLAME(head_assets())
 
 
-def _shape(random):
+def _shape(rng):
     deviation = np.where(np.arange(SHAPE_DIM) < MEANINGFUL_SHAPE, 1.0, 0.8)
-    return np.clip(random.normal(size=SHAPE_DIM) * deviation, -2.5, 2.5)
+    return np.clip(rng.normal(size=SHAPE_DIM) * deviation, -2.5, 2.5)
 
 
-def _expression(random):
+def _expression(rng):
     deviation = np.where(np.arange(EXPRESSION_DIM) < MEANINGFUL_EXPRESSION, 0.45, 0.6)
-    expression = random.normal(size=EXPRESSION_DIM) * deviation
-    if random.random() < SMILE_SHARE:
-        expression[0] += random.uniform(0.8, 2.4)
+    expression = rng.normal(size=EXPRESSION_DIM) * deviation
+    if rng.random() < SMILE_SHARE:
+        expression[0] += rng.uniform(0.8, 2.4)
     return np.clip(expression, -1.5, 2.8)
 
 
-def _pose(random):
-    pitch, yaw, roll = random.normal(size=3) * (0.10, 0.21, 0.05)
-    wide_open = random.random() < 0.12
-    jaw = random.uniform(0.15, 0.30) if wide_open else np.clip(random.normal(0.06, 0.05), 0, 0.2)
-    sideways = random.normal(size=2) * (0.008, 0.008)
+def _pose(rng):
+    pitch, yaw, roll = rng.normal(size=3) * (0.10, 0.21, 0.05)
+    wide_open = rng.random() < 0.12
+    jaw = rng.uniform(0.15, 0.30) if wide_open else np.clip(rng.normal(0.06, 0.05), 0, 0.2)
+    sideways = rng.normal(size=2) * (0.008, 0.008)
     limits = np.clip([pitch, yaw, roll], (-0.3, -0.6, -0.15), (0.3, 0.6, 0.15))
     return np.concatenate([limits, [jaw], sideways])
 
 
-def _lighting(random):
+def _lighting(rng):
     """Soft light all around and one broad light from a direction: [9, 3]."""
-    aim = np.array([random.normal(0, 0.6), random.normal(0.35, 0.35), random.uniform(0.25, 0.9)])
+    aim = np.array([rng.normal(0, 0.6), rng.normal(0.35, 0.35), rng.uniform(0.25, 0.9)])
     aim /= np.linalg.norm(aim)
-    strength = random.uniform(0.08, 0.48)
+    strength = rng.uniform(0.08, 0.48)
     warmth = np.array([1.0, 0.15, -1.0])
-    ambient_tint = 1 + random.normal(0, 0.045) * warmth + random.normal(0, 0.012, 3)
-    light_tint = 1 + random.normal(0, 0.10) * warmth
-    ambient = random.normal(1.09, 0.06) - 0.65 * strength * aim[2]
+    ambient_tint = 1 + rng.normal(0, 0.045) * warmth + rng.normal(0, 0.012, 3)
+    light_tint = 1 + rng.normal(0, 0.10) * warmth
+    ambient = rng.normal(1.09, 0.06) - 0.65 * strength * aim[2]
     shading = np.zeros((9, 3))
     shading[0] = ambient * ambient_tint
     shading[1:4] = strength * aim[:, None] * light_tint * ambient_tint
-    shading[4:] = random.normal(0, 0.025, 5)[:, None] * ambient_tint
+    shading[4:] = rng.normal(0, 0.025, 5)[:, None] * ambient_tint
     return shading / np.array(SH_FACTORS)[:, None]
 
 
@@ -76,14 +76,14 @@ def sample_parameters(
     """
     rows = []
     for face in ids:
-        random = np.random.default_rng([seed, int(face)])
+        rng = np.random.default_rng([seed, int(face)])
         parts = [
-            _shape(random),
-            _expression(random),
-            _pose(random),
-            random.normal(size=3) * (0.01, 0.0006, 0.0006),  # jitter, replaced by the camera below
-            np.clip(random.normal(size=TEXTURE_DIM), -2.5, 2.5),
-            _lighting(random).ravel(),
+            _shape(rng),
+            _expression(rng),
+            _pose(rng),
+            rng.normal(size=3) * (0.01, 0.0006, 0.0006),  # jitter, replaced by the camera below
+            np.clip(rng.normal(size=TEXTURE_DIM), -2.5, 2.5),
+            _lighting(rng).ravel(),
         ]
         rows.append(np.concatenate(parts))
     params = FlameParams.from_vector(torch.tensor(np.array(rows), dtype=torch.float32))

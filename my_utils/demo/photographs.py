@@ -132,7 +132,7 @@ def _head_layer(
     params: FlameParams,
     light: Light,
     hair: Hair,
-    random: np.random.Generator,
+    rng: np.random.Generator,
     size: int,
 ) -> tuple[Layer, np.ndarray]:
     """The head with shadows, gloss, eye colour and the roots of the hair: layer and colour."""
@@ -149,7 +149,7 @@ def _head_layer(
     normals, uv = layer.values[..., :3], layer.values[..., 3:5]
     open_sky, lit, eye = np.moveaxis(layer.values[..., 5:], -1, 0)
 
-    tint = EYE_TINTS[random.choice(len(EYE_TINTS), p=EYE_TINT_SHARES)] * random.uniform(0.85, 1.15)
+    tint = EYE_TINTS[rng.choice(len(EYE_TINTS), p=EYE_TINT_SHARES)] * rng.uniform(0.85, 1.15)
     factor = 1 + _iris_mask() * (torch.tensor(tint, dtype=torch.float32).view(1, 3, 1, 1) - 1)
     albedo = F.grid_sample(
         _albedo_of()(params.texture) * factor,
@@ -159,7 +159,7 @@ def _head_layer(
         align_corners=False,
     )[0]
     skin = np.clip(albedo.permute(1, 2, 0).numpy(), 4, 252)
-    skin = _roots(skin, uv, hair, random)
+    skin = _roots(skin, uv, hair, rng)
 
     directions = unit(normals)
     facing = np.clip(directions @ light.direction, 0, 1)
@@ -178,14 +178,14 @@ def _roots(
     albedo: np.ndarray,  # [S, S, 3]
     uv: np.ndarray,  # [S, S, 2]
     hair: Hair,
-    random: np.random.Generator,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Colour the scalp below the hair, so that no skin shines through; stubble on bald heads."""
     u, v = (uv[..., 0] + 1) / 2, (1 - uv[..., 1]) / 2
     theta, t = surface_of(u, v)
     end = hairline(theta, hair.hairline_shift)
     cover = smoothstep(0.012, -0.012, t - end) * (v > UV_BOTTOM)
-    density = 0.93 if hair.style.thickness else random.uniform(0.0, 0.45)
+    density = 0.93 if hair.style.thickness else rng.uniform(0.0, 0.45)
     return albedo + (density * cover)[..., None] * (0.8 * hair.color - albedo)
 
 
@@ -219,9 +219,9 @@ def _put_hair(
 
 
 def _put_clothes(
-    picture: Picture, posed_yaw: float, light: Light, camera: Tensor, random: np.random.Generator
+    picture: Picture, posed_yaw: float, light: Light, camera: Tensor, rng: np.random.Generator
 ) -> None:
-    points, faces, colors = clothes(random)
+    points, faces, colors = clothes(rng)
     turn = 0.4 * posed_yaw
     rotation = np.array(
         [[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]]
@@ -233,14 +233,14 @@ def _put_clothes(
     picture.put(layer, layer.values[..., 3:] * shading, np.ones(layer.hit.shape))
 
 
-def _develop(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def _develop(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Average the oversampled image, then tone curve and sensor noise: uint8 [size, size, 3]."""
     size = len(image) // OVERSAMPLING
     image = image.reshape(size, OVERSAMPLING, size, OVERSAMPLING, 3).mean(axis=(1, 3))
-    level = np.clip(image / 255 * random.normal(1.0, 0.02), 0, 1.25)
+    level = np.clip(image / 255 * rng.normal(1.0, 0.02), 0, 1.25)
     level = np.where(level > 0.85, 0.85 + 0.15 * np.tanh((level - 0.85) / 0.15), level)
     level = level - 0.012 * np.sin(2 * np.pi * np.clip(level, 0, 1))
-    noise = random.normal(size=image.shape) * random.uniform(1.5, 2.8)
+    noise = rng.normal(size=image.shape) * rng.uniform(1.5, 2.8)
     grain = 0.6 * noise + 0.8 * uniform_filter(noise, (2, 2, 0))
     return np.clip(np.round(level * 255 + grain), 0, 255).astype(np.uint8)
 
@@ -252,8 +252,8 @@ def photograph(
     size: int,
 ) -> np.ndarray:
     """One photograph [size, size, 3], uint8 RGB, of these parameters."""
-    random = np.random.default_rng(style)
-    hair = draw_hair(random)
+    rng = np.random.default_rng(style)
+    hair = draw_hair(rng)
     light = main_light(params)
     posed = demo_flame()(params)[0].numpy().astype(np.float64)
     carry = _follow_scalp(posed)
@@ -266,13 +266,13 @@ def photograph(
     shadow = lit_share(light.direction, points, all_faces)[: len(posed)]
 
     canvas = size * OVERSAMPLING
-    picture = Picture(background(random, canvas))
-    _put_clothes(picture, float(params.pose[0, 1]), light, params.camera, random)
-    layer, color = _head_layer(posed, shadow, params, light, hair, random, canvas)
+    picture = Picture(background(rng, canvas))
+    _put_clothes(picture, float(params.pose[0, 1]), light, params.camera, rng)
+    layer, color = _head_layer(posed, shadow, params, light, hair, rng, canvas)
     picture.put(layer, color, np.ones(layer.hit.shape))
     if hair.style.thickness:
         _put_hair(picture, hair, shells, light, params.camera)
-    return _develop(picture.image, random)
+    return _develop(picture.image, rng)
 
 
 def photographs(

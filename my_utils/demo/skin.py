@@ -99,8 +99,8 @@ def _scatter(rings):
     middle = np.concatenate(
         [np.stack([np.full_like(middle_t, a), middle_t], 1) for a in (0, np.pi)]
     )
-    random = np.random.default_rng(7)
-    cloud = np.stack([random.uniform(0, np.pi, 60000), random.uniform(0.004, 1, 60000)], 1)
+    rng = np.random.default_rng(7)
+    cloud = np.stack([rng.uniform(0, np.pi, 60000), rng.uniform(0.004, 1, 60000)], 1)
     edge = np.stack([np.linspace(0.06, np.pi - 0.06, 40), np.ones(40)], 1)
     candidates = np.concatenate([rings, middle, edge, cloud])
     points = loft(*candidates.T)

@@ -193,30 +193,28 @@ def _sideways(points, skin, amount):
     return skin * np.stack([amount * bell, 0 * bell, 0 * bell], 1)
 
 
-def smooth_noise(random, places, wavelength, *, symmetric):
+def smooth_noise(rng, places, wavelength, *, symmetric):
     """A random smooth vector field [V, 3] of unit size, mirror symmetric if asked."""
     side = np.tanh(places[:, :1] / 0.01)
     where = np.concatenate([np.abs(places[:, :1]), places[:, 1:]], 1) if symmetric else places
-    waves = random.normal(size=(3, WAVES)) * 2 * np.pi / wavelength
-    field = np.cos(where @ waves + random.uniform(0, 2 * np.pi, WAVES)) @ random.normal(
-        size=(WAVES, 3)
-    )
+    waves = rng.normal(size=(3, WAVES)) * 2 * np.pi / wavelength
+    field = np.cos(where @ waves + rng.uniform(0, 2 * np.pi, WAVES)) @ rng.normal(size=(WAVES, 3))
     field *= np.sqrt(2 / WAVES)
     return field * np.concatenate([side, np.ones((len(side), 2))], 1) if symmetric else field
 
 
 def shape_directions(s: Sculptor) -> np.ndarray:
     """All directions [V, 3, 400] in metres per standard deviation: identity, then expression."""
-    random = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     identity, expression = identity_directions(s), expression_directions(s)
     for number in range(IDENTITY_COUNT - len(identity)):
         wavelength = 0.30 * 0.995**number
-        noise = smooth_noise(random, s.anchor, wavelength, symmetric=number % 3 < 2)
+        noise = smooth_noise(rng, s.anchor, wavelength, symmetric=number % 3 < 2)
         identity.append(noise * 0.0003 * 0.985**number)
     mouth = gaussian(s.points[:, 0], 0.03) * gaussian(s.points[:, 1] - MOUTH_Y, 0.025) * s.front
     mouth = (mouth * s.is_skin)[:, None]
     for number in range(EXPRESSION_COUNT - len(expression)):
-        noise = smooth_noise(random, s.anchor, 0.12, symmetric=number % 2 == 0)
+        noise = smooth_noise(rng, s.anchor, 0.12, symmetric=number % 2 == 0)
         expression.append(mouth * noise * 0.0006 * 0.97**number)
     return np.stack(identity + expression, axis=-1)[s.mesh.follows]
 

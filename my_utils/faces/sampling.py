@@ -75,8 +75,8 @@ def published_random_params(
     params = scenes[[row % len(scenes) for row in range(count)]].replace(
         **{name: torch.from_numpy(rows).to(scenes.shape) for name, rows in drawn.items()}
     )
-    random = torch.Generator().manual_seed(PUBLISHED_SEED)
-    return params, torch.randint(style_count, (count,), generator=random).tolist()
+    style_rng = torch.Generator().manual_seed(PUBLISHED_SEED)
+    return params, torch.randint(style_count, (count,), generator=style_rng).tolist()
 
 
 def pair_styles(pair: int, *, seed: int, style_count: int) -> list[int]:

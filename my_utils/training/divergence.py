@@ -31,11 +31,11 @@ class LossWatch:
     """Notices a loss far above its mean over the last steps.
 
     Args:
-        usual: these means by name, to continue a run; empty for a new one.
+        usual: these means by name, empty for a new run; kept up to date here.
     """
 
-    def __init__(self, usual: Mapping[str, float]) -> None:
-        self.usual = dict(usual)
+    def __init__(self, usual: dict[str, float]) -> None:
+        self.usual = usual
 
     def check(self, losses: Mapping[str, Tensor], processes: Processes, nimg: int) -> None:
         """Take note of a step's losses; DivergenceError where one of them jumped."""

@@ -1,7 +1,7 @@
 """Numbers over time: `stats.jsonl` for programs, TensorBoard for people."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ class MetricsLog:
         self._sums: dict[str, Tensor] = dict(state["sums"])
         self._counts: dict[str, int] = dict(state["counts"])
         self._lowest: dict[str, float] = {}
+        self._names: dict[int, set[str]] = {}  # of the numbers in the file, by images seen
         self._keep_rows_up_to(self._ticked)
         self._board = SummaryWriter(folder / "tensorboard", purge_step=self._ticked + 1)
 
@@ -46,17 +47,22 @@ class MetricsLog:
             row = _row_of(line)
             if row is not None and row["nimg"] <= nimg:
                 kept.append(line)
-                self._note_lowest(row)
+                self._note(row)
         with atomic_path(self._path) as temporary:
             temporary.write_text("".join(line + "\n" for line in kept))
 
-    def _note_lowest(self, row: Mapping[str, float]) -> None:
+    def _note(self, row: Mapping[str, float]) -> None:
+        self._names.setdefault(int(row["nimg"]), set()).update(row)
         for name, value in row.items():
             self._lowest[name] = min(value, self._lowest.get(name, value))
 
-    def is_lowest(self, name: str, value: float) -> bool:
+    def is_lowest(self, name: str, value: float | None) -> bool:
         """Whether no row so far, those before a resume included, has so small a value."""
-        return value < self._lowest.get(name, float("inf"))
+        return value is not None and value < self._lowest.get(name, float("inf"))
+
+    def has_any_of(self, names: Iterable[str], nimg: int) -> bool:
+        """Whether one of these numbers is in the file for this count of images."""
+        return not self._names.get(nimg, set()).isdisjoint(names)
 
     def report(self, name: str, value: Tensor) -> None:
         """Add a scalar to the mean of this tick; it stays on its device until the tick ends."""
@@ -72,15 +78,20 @@ class MetricsLog:
                 last one of a run that may be prolonged: the means then go on after it.
         """
         means = {name: (total / self._counts[name]).item() for name, total in self._sums.items()}
-        row = {"nimg": nimg, **means, **scalars}
-        self._note_lowest(row)
+        row = self.add(nimg, means | scalars)
+        if regular:
+            self._ticked, self._sums, self._counts = nimg, {}, {}
+        return row
+
+    def add(self, nimg: int, values: Mapping[str, float]) -> dict[str, float]:
+        """Write these numbers as a row of their own."""
+        row = {"nimg": nimg, **values}
+        self._note(row)
         with writing(self._path), self._path.open("a") as file:
             file.write(json.dumps(row) + "\n")
         for name, value in row.items():
             self._board.add_scalar(name, value, nimg)
         self._board.flush()
-        if regular:
-            self._ticked, self._sums, self._counts = nimg, {}, {}
         return row
 
     def picture(self, name: str, image: np.ndarray, nimg: int) -> None:

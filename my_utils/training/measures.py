@@ -34,7 +34,6 @@ from my_utils.training.processes import Processes
 FACES = 256
 FID_FACES = 2500  # more than Inception has features, as its covariance needs
 CORRELATIONS = ("yaw", "pitch", "roll", "jaw")
-RANKED = ("control_error", "frechet_control", "fid")  # the best generator by each is kept
 
 
 class TrainingMeasures:
@@ -71,9 +70,9 @@ class TrainingMeasures:
         """Every measure by its name, the same in all processes; those without a value are left out.
 
         Of each factor the error in its unit, of the head's angles and the jaw the correlation, and
-        RANKED, where less is better: "control_error" is the mean over the factors of the error as
-        a share of the difference between two people, "frechet_control" the Fréchet distance to
-        the photographs of these faces in the regressor's features.
+        those of `reports.RANKED`, where less is better: "control_error" is the mean over the
+        factors of the error as a share of the difference between two people, "frechet_control" the
+        Fréchet distance to the photographs of these faces in the regressor's features.
         """
         params, features = self._read_all()
         errors = factor_errors(self._factors, params, self._params)

@@ -11,14 +11,13 @@ def in_precision(network: nn.Module, precision: str, device: torch.device) -> nn
     """The network to call: itself, or in mixed precision.
 
     Args:
-        precision: "float32"; "tf32", which rounds factors to ten bits on GPUs that have it; "bf16",
-            mixed precision with bfloat16; or "auto", bf16 on a GPU that has it, else float32.
+        precision: "float32"; "tf32", which is the same network in a process that
+            `configure_process` has told; "bf16", mixed precision with bfloat16; or "auto", bf16 on
+            a GPU that has it, else float32.
     """
     if precision == "auto":
         on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         precision = "bf16" if on_gpu else "float32"
-    rounding = "tf32" if precision == "tf32" else "ieee"
-    torch.backends.fp32_precision = rounding  # type: ignore[attr-defined] # torch lacks its type
     return InBfloat16(network) if precision == "bf16" else network
 
 

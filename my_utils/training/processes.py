@@ -5,7 +5,9 @@ what DistributedDataParallel does too, but it cannot follow the discriminator st
 network twice and differentiates through its gradient (R1) before one `backward`.
 """
 
+import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -91,19 +93,20 @@ class Processes:
             value /= self.world_size
         return value
 
-    def close(self) -> None:
-        if self.world_size > 1:
-            dist.destroy_process_group()
 
-
-def start_processes(device: str = "auto") -> Processes:
-    """Join the siblings torchrun started, or stand alone."""
+@contextlib.contextmanager
+def start_processes(device: str = "auto") -> Iterator[Processes]:
+    """Join the siblings torchrun started, or stand alone, until the context ends."""
     world_size = int(os.environ.get("WORLD_SIZE", "1"))
     if world_size == 1:
-        return Processes(0, 1, select_device(device))
+        yield Processes(0, 1, select_device(device))
+        return
     chosen = select_device(device)
     if chosen.type == "cuda":
         chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(chosen)
     dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
-    return Processes(dist.get_rank(), world_size, chosen)
+    try:
+        yield Processes(dist.get_rank(), world_size, chosen)
+    finally:
+        dist.destroy_process_group()

@@ -1,27 +1,14 @@
 """Keeps a training going, or says in one sentence why it cannot."""
 
-from my_utils.data.dataset import FaceDataset
-from my_utils.data.resources import Resources
 from my_utils.errors import UserError
 from my_utils.runs.checkpoint import CheckpointStore
 from my_utils.runs.config import RunConfig
-from my_utils.runs.folder import RunDir
-from my_utils.signals import StopRequest
 from my_utils.training.divergence import DivergenceError
 from my_utils.training.loop import training_loop
-from my_utils.training.processes import Processes
+from my_utils.training.state import TrainingJob, TrainingState
 
 
-def train(
-    config: RunConfig,
-    resources: Resources,
-    dataset: FaceDataset,
-    run: RunDir,
-    state: dict | None,  # training state to continue from
-    *,
-    processes: Processes,
-    stop: StopRequest,
-) -> None:
+def train(job: TrainingJob, state: TrainingState) -> None:
     """Train as `training_loop` does, and where that diverges go back to the newest checkpoint.
 
     The steps after it are then taken with other random numbers, which may avoid what happened.
@@ -30,28 +17,22 @@ def train(
         UserError: the training diverged more than `config.recoveries` times, memory is short, or
             a data-loading process was killed.
     """
-    recoveries = state.get("recoveries", 0) if state else 0
+    allowed = job.config.recoveries
     while True:
         try:
-            return training_loop(
-                config,
-                resources,
-                dataset,
-                run,
-                state,
-                processes=processes,
-                stop=stop,
-                recoveries=recoveries,
-            )
+            return training_loop(job, state)
         except DivergenceError as error:
-            if recoveries >= config.recoveries:
+            recoveries = state.recoveries + 1
+            if recoveries > allowed:
                 raise
-            recoveries += 1
-            if processes.is_first:
-                print(f"{error}\nrecovery {recoveries} of {config.recoveries}", flush=True)
-            state = CheckpointStore(run.checkpoints).load_newest()
+            if job.processes.is_first:
+                print(f"{error}\nrecovery {recoveries} of {allowed}", flush=True)
+            state = TrainingState.new(job.config, job.dataset, job.processes.device)
+            if saved := CheckpointStore(job.run.checkpoints).load_newest():
+                state.load_state_dict(saved)
+            state.recoveries = recoveries
         except RuntimeError as error:
-            raise _explained(error, config) from error
+            raise _explained(error, job.config) from error
 
 
 def _explained(error: RuntimeError, config: RunConfig) -> Exception:

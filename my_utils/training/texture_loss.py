@@ -32,13 +32,13 @@ class TextureLoss:
         self,
         generator: Callable[[Tensor, Tensor], Tensor],  # of z and condition
         params: FlameParams,  # N rows
-        random: torch.Generator,
+        rng: torch.Generator,
     ) -> Tensor:
         """Generate faces between the rows of `params` in one style, and compare their skins.
 
         N rows give N - 1 faces and as many random pairs of them.
         """
-        params = interpolate_neighbours(params, torch.rand((), generator=random).item())
+        params = interpolate_neighbours(params, torch.rand((), generator=rng).item())
         with torch.no_grad():
             rendering = self.renderer(params)
             vertices = self.renderer.flame(params)
@@ -47,8 +47,8 @@ class TextureLoss:
             render=shrink(rendering.image, self.config.resolution),
             normal_map=shrink(rendering.normal_map, self.config.resolution),
         )
-        style = torch.randn((1, self.config.z_dim), generator=random).to(condition)
+        style = torch.randn((1, self.config.z_dim), generator=rng).to(condition)
         image = generator(style.expand(len(params), -1), condition)
         sample = self.sampler(image, vertices, params.camera)
-        pairs = sample_texture_pairs(len(params), generator=random)
+        pairs = sample_texture_pairs(len(params), generator=rng)
         return texture_consistency_loss(sample.texture, sample.visibility, self.face_mask, pairs)

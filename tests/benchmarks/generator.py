@@ -34,7 +34,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from my_utils.files.workers import keep_freed_memory
 from my_utils.runs.config import RUNS
 from my_utils.runs.networks import build_generator, network_to_device, to_device
-from my_utils.runs.runtime import select_device
+from my_utils.runs.runtime import configure_process, select_device
 from my_utils.training.precision import in_precision
 from tests.support.plain_networks import plain_generator
 
@@ -84,6 +84,7 @@ def inputs(batch: int, device: str) -> tuple[Tensor, Tensor]:
 
 def plain_forward(batch: int, device: str, precision: str) -> Callable[[], Tensor]:
     """The published way."""
+    torch.backends.fp32_precision = "tf32" if precision == "tf32" else "ieee"
     generator = in_precision(build_generator(CONFIG).to(device), precision, torch.device(device))
     weights, (z, condition) = generator.state_dict(), inputs(batch, device)
 
@@ -103,6 +104,7 @@ def plain_in_kept_memory(batch: int) -> Callable[[], Tensor]:
 def our_forward(batch: int, device_name: str, precision: str) -> Callable[[], Tensor]:
     """This project's way."""
     device = select_device(device_name)
+    configure_process(device, precision)
     generator, (z, condition) = build_generator(CONFIG), inputs(batch, device_name)
     network = in_precision(network_to_device(generator, CONFIG, device), precision, device)
     condition = to_device(condition, CONFIG, device)

@@ -23,13 +23,10 @@ from training_step import demo_texture_loss
 
 from my_utils.demo.held_out import sample_parameters
 from my_utils.runs.config import RUNS
-from my_utils.runs.networks import (
-    build_discriminator,
-    build_generator,
-    network_to_device,
-    to_device,
-)
+from my_utils.runs.networks import to_device
+from my_utils.runs.runtime import configure_process
 from my_utils.training.processes import Processes
+from my_utils.training.state import TrainingState
 from my_utils.training.step import Batch, TrainingStep
 
 
@@ -56,13 +53,10 @@ def peak_of_step(part: int, device_name: str, precision: str) -> float:
         RUNS[29], batch=2 * part, batch_gpu=part, precision=precision, r1_interval=1
     )
     before = resident("VmRSS")
-    generator, discriminator, average = (
-        network_to_device(build(config), config, device)
-        for build in (build_generator, build_discriminator, build_generator)
-    )
-    texture_loss = demo_texture_loss(config, device)
-    networks = generator, discriminator, average
-    step = TrainingStep(config, *networks, texture_loss, Processes(0, 1, device))
+    configure_process(device, precision)
+    # Only the vector condition asks for the data set.
+    state = TrainingState.new(config, None, device)  # type: ignore[arg-type]
+    step = TrainingStep(state, demo_texture_loss(config, device), Processes(0, 1, device))
     pictures = (
         torch.rand(config.batch, channels, config.resolution, config.resolution) * 2 - 1
         for channels in (3, 6)
@@ -73,7 +67,7 @@ def peak_of_step(part: int, device_name: str, precision: str) -> float:
         params.to(device),
         torch.randn(config.batch, config.z_dim).to(device),
     )
-    step(batch, 0, torch.Generator().manual_seed(0))
+    step(batch, torch.Generator().manual_seed(0))
     if device.type == "cuda":
         return torch.cuda.max_memory_reserved() / 1e9
     return (resident("VmHWM") - before) / 1e9

@@ -46,9 +46,10 @@ from my_utils.runs.networks import (
     network_to_device,
     to_device,
 )
-from my_utils.runs.runtime import select_device
+from my_utils.runs.runtime import configure_process, select_device
 from my_utils.training.precision import in_precision
-from my_utils.training.step import lazy_adam, set_trainable
+from my_utils.training.state import lazy_adam
+from my_utils.training.step import set_trainable
 from my_utils.training.texture_loss import TextureLoss
 from tests.support.plain_networks import plain_discriminator, plain_generator
 
@@ -164,7 +165,7 @@ def plain_step(kind: str, batch: int, device_name: str, precision: str) -> Calla
     generator, discriminator = (
         build(CONFIG).to(device) for build in (build_generator, build_discriminator)
     )
-    in_precision(generator, precision, device)  # sets it for the process
+    torch.backends.fp32_precision = "tf32" if precision == "tf32" else "ieee"
     draw = partial(plain_generator, dict(generator.named_parameters()))
     judge = partial(plain_discriminator, dict(discriminator.named_parameters()))
     pictures = [picture.to(device) for picture in random_pictures(batch)]
@@ -174,6 +175,7 @@ def plain_step(kind: str, batch: int, device_name: str, precision: str) -> Calla
 def our_step(kind: str, batch: int, device_name: str, precision: str) -> Callable[[], None]:
     """This project's way."""
     device = select_device(device_name)
+    configure_process(device, precision)
     generator = network_to_device(build_generator(CONFIG), CONFIG, device)
     discriminator = network_to_device(build_discriminator(CONFIG), CONFIG, device)
     draw, judge = (in_precision(net, precision, device) for net in (generator, discriminator))

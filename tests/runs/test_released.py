@@ -19,7 +19,7 @@ from my_utils.runs.released import (
     released_generator,
     released_training_state,
 )
-from my_utils.training.step import lazy_adam
+from my_utils.training.state import lazy_adam
 from tests.support.released_files import RATIO_D, published_state, released_file, write_released
 
 STYLES = 7

@@ -2,7 +2,13 @@ import pytest
 import torch
 
 from my_utils.errors import UserError
-from my_utils.runs.runtime import seeded, select_device, step_generator
+from my_utils.runs.runtime import (
+    configure_process,
+    seeded,
+    select_device,
+    step_generator,
+)
+from my_utils.training.precision import in_precision
 
 
 def test_step_stream_is_a_function_of_seed_rank_and_images():
@@ -29,3 +35,15 @@ def test_unknown_device_is_one_sentence():
     assert select_device("cpu") == torch.device("cpu")
     with pytest.raises(UserError, match="not a device"):
         select_device("abacus")
+
+
+def test_only_configuring_the_process_changes_how_products_are_rounded():
+    cpu = torch.device("cpu")
+    in_precision(torch.nn.Identity(), "tf32", cpu)
+    assert torch.backends.fp32_precision != "tf32"
+    try:
+        configure_process(cpu, "tf32")
+        assert torch.backends.fp32_precision == "tf32"
+    finally:
+        configure_process(cpu)
+    assert torch.backends.fp32_precision == "ieee"

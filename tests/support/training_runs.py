@@ -13,7 +13,9 @@ from my_utils.runs.folder import RunDir
 from my_utils.signals import StopRequest
 from my_utils.training.loop import training_loop
 from my_utils.training.processes import Processes
+from my_utils.training.state import TrainingJob, TrainingState
 
+OF_THE_MACHINE = ("sec_per_kimg", "data_wait", "cpu_gb", "gpu_gb")
 ALONE = Processes(0, 1, torch.device("cpu"))
 
 
@@ -38,10 +40,14 @@ def tiny(run_id, **changes):
 
 
 def train(config, demo_folder, output, state=None):
+    """Train a new run, or go on with the state dict of one."""
     resources = Resources(demo_folder)
     with RunDir(output, config.run_id) as run, StopRequest() as stop:
         dataset = FaceDataset(resources, config)
-        training_loop(config, resources, dataset, run, state, processes=ALONE, stop=stop)
+        fresh = TrainingState.new(config, dataset, ALONE.device)
+        if state is not None:
+            fresh.load_state_dict(state)
+        training_loop(TrainingJob(config, resources, dataset, run, ALONE, stop), fresh)
     return CheckpointStore(run.checkpoints).load_newest(), run
 
 
@@ -50,5 +56,9 @@ def stats(run):
 
 
 def losses(run):
-    """All that a run reported but its speed."""
-    return [row | {"sec_per_kimg": None} for row in stats(run)]
+    """All that a run reported but its speed and memory."""
+    return [comparable(row) for row in stats(run)]
+
+
+def comparable(row):
+    return {name: value for name, value in row.items() if name not in OF_THE_MACHINE}

@@ -2,7 +2,7 @@
 
 import torch
 
-from my_utils.runs.networks import build_discriminator, build_generator
+from my_utils.training.state import TrainingState
 from my_utils.training.step import Batch, TrainingStep
 from tests.support.training_runs import ALONE
 
@@ -10,9 +10,7 @@ PARTS = [0, 2, 4, 6, 1, 3, 5, 7]
 
 
 def step_of(config, texture_loss=None):
-    torch.manual_seed(0)
-    networks = build_generator(config), build_discriminator(config), build_generator(config)
-    return TrainingStep(config, *networks, texture_loss, ALONE)
+    return TrainingStep(TrainingState.new(config, None, ALONE.device), texture_loss, ALONE)
 
 
 def batch_of(count=8):
@@ -27,11 +25,11 @@ def batch_of(count=8):
 
 
 def weights(step):
-    networks = (step.generator, step.discriminator, step.generator_ema)
+    networks = (step.state.generator, step.state.discriminator, step.state.generator_ema)
     return [parameter.detach() for network in networks for parameter in network.parameters()]
 
 
-def skin(draw, params, random):
+def skin(draw, params, rng):
     """A stand-in for the texture loss that is a mean over faces."""
     z = torch.ones(len(params), 8)
     return draw(z, torch.ones(len(params), 6, 32, 32)).square().mean()

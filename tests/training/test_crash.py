@@ -12,6 +12,7 @@ import torch
 
 from my_utils.runs.checkpoint import CheckpointStore
 from tests.support.train_commands import kill_all, printed, start, wait_for
+from tests.support.training_runs import comparable
 
 
 def outcome(output):
@@ -19,7 +20,7 @@ def outcome(output):
     folder = output / "resources" / "output_files"
     state = CheckpointStore(folder / "checkpoint" / "29").load_newest()
     rows = [
-        json.loads(line) | {"sec_per_kimg": None}
+        comparable(json.loads(line))
         for line in (folder / "checkpoint" / "29" / "stats.jsonl").read_text().splitlines()
     ]
     pictures = {path.name: path.read_bytes() for path in (folder / "sample" / "29").iterdir()}

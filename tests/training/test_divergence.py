@@ -10,6 +10,7 @@ import my_utils.training.step as training_step
 from my_utils.errors import UserError
 from my_utils.runs.checkpoint import CheckpointStore
 from my_utils.training.divergence import DivergenceError, LossWatch
+from my_utils.training.state import TrainingJob, TrainingState
 from tests.support.training_runs import ALONE, losses, stats, tiny, train
 from tests.support.training_steps import batch_of, skin, step_of, weights
 
@@ -29,12 +30,12 @@ def test_a_loss_that_is_not_finite_stops_before_the_update(monkeypatch, spoilt, 
     step = step_of(CONFIG, skin)
     real = getattr(training_step, spoilt)
     monkeypatch.setattr(training_step, spoilt, lambda *rows: real(*rows) + value)
-    changed = step.discriminator if network == "Generator" else None
+    changed = step.state.discriminator if network == "Generator" else None
     before = [parameter.detach().clone() for parameter in weights(step)]
     with pytest.raises(DivergenceError, match=f"gradient of {network} is not finite") as caught:
-        step(batch_of(4), 8, torch.Generator())
+        step(batch_of(4), torch.Generator())
     kept = {id(parameter) for parameter in (changed.parameters() if changed else ())}
-    networks = (step.generator, step.discriminator, step.generator_ema)
+    networks = (step.state.generator, step.state.discriminator, step.state.generator_ema)
     parameters = [parameter for each in networks for parameter in each.parameters()]
     for old, new in zip(before, parameters, strict=True):
         assert id(new) in kept or torch.equal(old, new)
@@ -46,7 +47,7 @@ def test_a_photograph_that_is_not_finite_stops_before_any_update():
     rows.image[2, 0, 5, 5] = math.nan
     before = [parameter.clone() for parameter in weights(step)]
     with pytest.raises(DivergenceError) as caught:
-        step(rows, 8, torch.Generator())
+        step(rows, torch.Generator())
     assert all(map(torch.equal, before, weights(step)))
     assert "nan" in caught.value.report["gradient_norms"].values()
 
@@ -123,10 +124,11 @@ def test_what_the_machine_lacks_is_a_sentence_with_advice(monkeypatch, reason, a
         raise RuntimeError(f"{reason}\nmore that torch says")
 
     monkeypatch.setattr(recovery, "training_loop", fail)
-    arguments = (tiny(29, batch=8), None, None, None, None)
+    job = TrainingJob(tiny(29, batch=8), None, None, None, ALONE, None)
+    state = TrainingState.new(job.config, None, ALONE.device)
     with pytest.raises(UserError, match=advice) as caught:
-        recovery.train(*arguments, processes=ALONE, stop=None)
+        recovery.train(job, state)
     assert "\n" not in str(caught.value)
     reason = "another bug"
     with pytest.raises(RuntimeError, match="another bug"):
-        recovery.train(*arguments, processes=ALONE, stop=None)
+        recovery.train(job, state)

@@ -9,6 +9,7 @@ from my_utils.faces.synthesizer import FaceSynthesizer
 from my_utils.runs.config import run_config
 from my_utils.runs.networks import build_generator
 from my_utils.training import run as recovery
+from my_utils.training.state import TrainingJob
 from tests.support.training_runs import ALONE, tiny
 from tests.support.training_steps import batch_of, skin, step_of, weights
 
@@ -50,11 +51,11 @@ def test_renderings_faces_and_skins_agree(demo_folder):
 def test_a_training_step_agrees():
     config = tiny(29, batch=4, r1_interval=1, texture_interval=1, precision="float32")
     one, other = step_of(config, skin), step_of(config, skin)
-    for network in (other.generator, other.discriminator, other.generator_ema):
+    for network in (other.state.generator, other.state.discriminator, other.state.generator_ema):
         network.to(GPU)
     rows = batch_of(4)
-    expected = one(rows, 0, torch.Generator())
-    losses = other(type(rows)(*(row.to(GPU) for row in rows)), 0, torch.Generator())
+    expected = one(rows, torch.Generator())
+    losses = other(type(rows)(*(row.to(GPU) for row in rows)), torch.Generator())
     for name, value in expected.items():
         torch.testing.assert_close(losses[name].cpu(), value, rtol=1e-3, atol=1e-5)
     for first, second in zip(weights(one), weights(other), strict=True):
@@ -64,4 +65,4 @@ def test_a_training_step_agrees():
 def test_out_of_memory_is_a_sentence_with_advice(monkeypatch):
     monkeypatch.setattr(recovery, "training_loop", lambda *_, **__: torch.empty(2**50, device=GPU))
     with pytest.raises(UserError, match="memory is short .* --batch_gpu 4"):
-        recovery.train(tiny(29), None, None, None, None, processes=ALONE, stop=None)
+        recovery.train(TrainingJob(tiny(29), None, None, None, ALONE, None), None)

@@ -69,8 +69,20 @@ def test_a_row_out_of_turn_changes_no_later_row(tmp_path):
 
 
 def test_a_full_disk_is_an_error_that_names_the_file(tmp_path):
+    log = MetricsLog(tmp_path)
     (tmp_path / "stats.jsonl").symlink_to("/dev/full")
-    log = object.__new__(MetricsLog)  # whose first act would be to replace the link
-    log._path, log._sums, log._counts, log._lowest = tmp_path / "stats.jsonl", {}, {}, {}
     with pytest.raises(OSError, match="stats.jsonl"):
         log.tick(8)
+    log.close()
+
+
+def test_measures_are_rows_of_their_own_that_a_resumed_run_knows(tmp_path):
+    log = MetricsLog(tmp_path)
+    log.tick(8)
+    log.add(8, {"fid": 30.0})
+    log.tick(16)
+    state = log.state()
+    log.close()
+    log = MetricsLog(tmp_path, state)
+    assert log.has_any_of(("fid", "other"), 8) and not log.has_any_of(("fid",), 16)
+    log.close()

@@ -5,7 +5,7 @@ import torch
 
 from my_utils.runs.config import RUNS
 from my_utils.runs.generators import load_generator
-from my_utils.training.loop import passed
+from my_utils.training.reports import passed
 from tests.support.training_runs import losses, stats, tiny, train
 
 

@@ -50,14 +50,13 @@ def child(rank, port, path):
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank)}
     torch.set_num_threads(1)
-    processes = start_processes("cpu")
-    assert processes.any(rank == 1)
-    assert not processes.any(False)
-    rows = torch.arange(10).view(5, 2)
-    processes.wait()
-    assert torch.equal(processes.gather_rows(rows[processes.share_of_rows(5)], 5), rows)
-    torch.save(gradients(processes), f"{path}/{rank}.pt")
-    processes.close()
+    with start_processes("cpu") as processes:
+        assert processes.any(rank == 1)
+        assert not processes.any(False)
+        rows = torch.arange(10).view(5, 2)
+        processes.wait()
+        assert torch.equal(processes.gather_rows(rows[processes.share_of_rows(5)], 5), rows)
+        torch.save(gradients(processes), f"{path}/{rank}.pt")
 
 
 def test_two_processes_have_the_gradients_of_one(tmp_path):

@@ -9,8 +9,8 @@ from model.losses import (
     r1_penalty,
 )
 from my_utils.errors import UserError
-from my_utils.runs.networks import build_discriminator, build_generator
 from my_utils.training.processes import Processes
+from my_utils.training.state import TrainingState
 from my_utils.training.step import Batch, TrainingStep, mean_losses
 from tests.support.training_runs import tiny
 from tests.support.training_steps import PARTS, batch_of, skin, step_of, weights
@@ -22,14 +22,14 @@ def test_parts_of_a_batch_teach_what_the_whole_teaches():
     config = tiny(29, batch=8, r1_interval=1, texture_interval=1)
     rows = batch_of()
     whole = step_of(config, skin)
-    expected = whole(rows, 0, torch.Generator())
+    expected = whole(rows, torch.Generator())
     parts = step_of(dataclasses.replace(config, batch_gpu=4), skin)
-    losses = parts(Batch(*(values[PARTS] for values in rows)), 0, torch.Generator())
+    losses = parts(Batch(*(values[PARTS] for values in rows)), torch.Generator())
     for name, value in expected.items():
         torch.testing.assert_close(losses[name], value, rtol=1e-4, atol=1e-6)
     gradients = [
-        [p.grad for network in (step.generator, step.discriminator) for p in network.parameters()]
-        for step in (whole, parts)
+        [p.grad for network in (state.generator, state.discriminator) for p in network.parameters()]
+        for state in (whole.state, parts.state)
     ]
     for one, two in zip(*gradients, strict=True):
         torch.testing.assert_close(two, one, rtol=1e-3, atol=1e-4 * one.abs().max().item())
@@ -39,9 +39,10 @@ def test_a_step_is_the_published_recipe_line_by_line():
     config = tiny(29, batch=4, r1_interval=2, r1_lazy_gain=True)
     step, rows = step_of(config, skin), batch_of(4)
     plain = step_of(config)
-    losses = step(rows, 4, torch.Generator())  # the second step, which has R1
+    step.state.nimg = 4
+    losses = step(rows, torch.Generator())  # the second step, which has R1
 
-    generator, discriminator = plain.generator, plain.discriminator
+    generator, discriminator = plain.state.generator, plain.state.discriminator
     image = rows.image.clone().requires_grad_()
     fake = generator(rows.z, rows.condition)
     real_logits = discriminator(image, rows.condition)
@@ -50,10 +51,10 @@ def test_a_step_is_the_published_recipe_line_by_line():
     )
     penalty = r1_penalty(real_logits, image).mean()
     (logistic + 2 * 10 / 2 * penalty).backward()
-    plain.optimizer_d.step()
+    plain.state.optimizer_d.step()
     fooling = generator_nonsaturating_loss(discriminator(fake, rows.condition))
     fooling.backward()
-    plain.optimizer_g.step()
+    plain.state.optimizer_g.step()
     expected = {"D": logistic, "r1": penalty, "G": fooling}
     assert losses.keys() == expected.keys()  # the texture loss has every second step only
     for name, value in expected.items():
@@ -61,7 +62,7 @@ def test_a_step_is_the_published_recipe_line_by_line():
     with torch.no_grad():
         decay = 0.5 ** (4 / (1000 * config.ema_half_life_kimg))
         for average, own in zip(
-            plain.generator_ema.parameters(), generator.parameters(), strict=True
+            plain.state.generator_ema.parameters(), generator.parameters(), strict=True
         ):
             average.mul_(decay).add_((1 - decay) * own)
     for one, two in zip(weights(plain), weights(step), strict=True):
@@ -71,13 +72,13 @@ def test_a_step_is_the_published_recipe_line_by_line():
 def test_the_texture_loss_is_weighted_for_its_interval():
     config = tiny(29, batch=4, texture_interval=2, learning_rate=1e-12)
     with_skin, without = step_of(config, skin), step_of(config)
-    losses = [step(batch_of(4), 0, torch.Generator()) for step in (with_skin, without)]
+    losses = [step(batch_of(4), torch.Generator()) for step in (with_skin, without)]
     assert losses[0]["texture"] > 0
     alone = step_of(config)
-    value = skin(alone.generator, torch.zeros(4), None)
+    value = skin(alone.state.generator, torch.zeros(4), None)
     (16 * 2 * value).backward()
     for one, two, three in zip(
-        *(step.generator.parameters() for step in (with_skin, without, alone)), strict=True
+        *(step.state.generator.parameters() for step in (with_skin, without, alone)), strict=True
     ):
         expected = two.grad + (three.grad if three.grad is not None else 0)
         torch.testing.assert_close(one.grad, expected, rtol=1e-3, atol=1e-5)
@@ -89,13 +90,13 @@ def test_bfloat16_learns_nearly_the_same_with_weights_in_float32():
         step_of(config, skin),
         step_of(dataclasses.replace(config, precision="bf16"), skin),
     )
-    expected, losses = (step(batch_of(4), 0, torch.Generator()) for step in (exact, mixed))
+    expected, losses = (step(batch_of(4), torch.Generator()) for step in (exact, mixed))
     for name, value in expected.items():
         torch.testing.assert_close(losses[name], value, rtol=0.1, atol=0.01)
     assert not torch.equal(losses["D"], expected["D"])
     for network in ("generator", "discriminator"):
         one, two = (
-            torch.cat([p.grad.flatten() for p in getattr(step, network).parameters()])
+            torch.cat([p.grad.flatten() for p in getattr(step.state, network).parameters()])
             for step in (exact, mixed)
         )
         assert two.dtype == torch.float32
@@ -113,7 +114,7 @@ def test_parts_must_divide_the_batch():
 
 
 def test_every_process_needs_faces_enough_for_the_texture_loss():
-    networks = [build(tiny(29)) for build in (build_generator, build_discriminator)]
+    state = TrainingState.new(tiny(29, batch=4), None, torch.device("cpu"))
     processes = Processes(0, 2, torch.device("cpu"))
     with pytest.raises(UserError, match="computes 2 of the 4 images at once, too few"):
-        TrainingStep(tiny(29, batch=4), *networks, networks[0], skin, processes)
+        TrainingStep(state, skin, processes)

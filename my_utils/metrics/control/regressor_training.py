@@ -96,16 +96,14 @@ def rendered_faces(
 
     Every factor of a person is that of another face; the camera is centred on the eyes.
     """
-    random = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
     device = renderer.flame.v_template.device
     vectors = photographs.params.to_vector()
     images, drawn = [], []
     with tqdm(total=count, unit="face", desc="rendering", disable=None) as progress:
         for start in range(0, count, batch):
             size = min(batch, count - start)
-            *lenders, behind = torch.randint(
-                len(vectors), (len(FACTORS) + 1, size), generator=random
-            )
+            *lenders, behind = torch.randint(len(vectors), (len(FACTORS) + 1, size), generator=rng)
             mixed = torch.zeros(size, PARAM_DIM)
             for rows, columns in zip(lenders, FACTORS.values(), strict=True):
                 mixed[:, columns] = vectors[rows, columns]
@@ -149,12 +147,12 @@ def train_regressor(
     steps = epochs * (len(targets) // batch)
     optimizer = torch.optim.AdamW(regressor.parameters(), weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
-    random = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
     regressor.train()
     with seeded(seed), tqdm(total=steps, unit="step", desc="training", disable=None) as progress:
         for _ in range(steps):
-            rows = torch.randint(len(targets), (batch,), generator=random)
-            images = augmented(faces.floats(rows), random).to(device)
+            rows = torch.randint(len(targets), (batch,), generator=rng)
+            images = augmented(faces.floats(rows), rng).to(device)
             error = regressor.normalised(images) - targets[rows.to(device)]
             loss = (error.square() * weights).sum(dim=1).mean()
             optimizer.zero_grad(set_to_none=True)
@@ -167,13 +165,13 @@ def train_regressor(
 
 def augmented(
     images: Tensor,  # [N, 3, S, S] in [-1, 1]
-    random: torch.Generator,
+    rng: torch.Generator,
 ) -> Tensor:
     """The same faces with the noise and the blur of other cameras, drawn for each.
 
     Nothing else: brightness and colour are the light's and the skin's, mirrored faces are others.
     """
-    noise, blur = torch.rand((2, len(images), 1, 1, 1), generator=random)
+    noise, blur = torch.rand((2, len(images), 1, 1, 1), generator=rng)
     blurred = F.avg_pool2d(images, 3, stride=1, padding=1, count_include_pad=False)
     images = images + blur * (blurred - images)
-    return images + MOST_NOISE * noise * torch.randn(images.shape, generator=random)
+    return images + MOST_NOISE * noise * torch.randn(images.shape, generator=rng)

@@ -27,8 +27,8 @@ MARKERS = "osD^vPX"
 
 def perturbation_noise(count: int, *, seed: int) -> Tensor:
     """N(0, 1) noise [count, 22]: shape, expression, yaw and jaw; the same people at every level."""
-    random = torch.Generator().manual_seed(seed)
-    noise = torch.randn(count, 2 * COMPONENTS + 2, generator=random)
+    rng = torch.Generator().manual_seed(seed)
+    noise = torch.randn(count, 2 * COMPONENTS + 2, generator=rng)
     noise[:, :-1].clamp_(-CLIP, CLIP)
     return noise
 

@@ -63,6 +63,10 @@ class ResourcePaths:
         return self.flame_resource / "landmark_embedding.npy"
 
     @property
+    def named_expressions(self) -> Path:  # read by faces.named_factors
+        return self.flame_resource / "named_expressions.json"
+
+    @property
     def template_mesh(self) -> Path:
         return self.flame_resource / "head_template_mesh.obj"
 

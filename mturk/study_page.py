@@ -1,12 +1,14 @@
 """Build the page on which people take part in the perceptual study.
 
     python mturk/study_page.py FOLDER
+    python mturk/study_page.py STIMULUS_FOLDER --task dissimilarity --trials 60
     python mturk/study_page.py FOLDER --trials 60 --attention 5 --repeats 6 \\
         --consent consent.txt --post_url https://example.org/results --completion_code C1A2B3
 
-FOLDER is what mturk/sample_faces.py wrote, of either study. Writes FOLDER/study_page: index.html
-and its pictures, nothing else. It works from a web server, from a file and offline, on desktops
-and phones; put the folder on any server, or open index.html.
+FOLDER is what mturk/sample_faces.py wrote, of either study, or a stimulus set of
+mturk/make_stimuli.py. Writes FOLDER/study_page: index.html and its pictures, nothing else. It works
+from a web server, from a file and offline, on desktops and phones; put the folder on any server, or
+open index.html.
 
 Every participant gets questions in an order of their own, with balanced sides; closed and opened
 again, the page goes on where it was. The answers of a participant can be downloaded at the end as
@@ -24,11 +26,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from my_utils.cli import positive_int, run_script, script_parser
 from my_utils.errors import UserError
 from my_utils.study.options import add_check_options
+from my_utils.study.presentation import TASKS
 
 
 def parse_args() -> argparse.Namespace:
     parser = script_parser(__doc__)
-    parser.add_argument("folder", type=Path, help="what mturk/sample_faces.py wrote")
+    parser.add_argument("folder", type=Path, help="of sample_faces.py or make_stimuli.py")
+    parser.add_argument(
+        "--task",
+        choices=TASKS,
+        help="what is asked about a stimulus set (default: what its design says)",
+    )
     parser.add_argument(
         "--outdir", type=Path, metavar="DIR", help="where the page goes (FOLDER/study_page)"
     )
@@ -68,6 +76,7 @@ def main() -> None:
     page = write_study_page(
         args.folder,
         args.outdir,
+        task=args.task,
         trials=args.trials,
         attention=args.attention,
         repeats=args.repeats,

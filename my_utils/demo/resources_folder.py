@@ -24,6 +24,7 @@ from my_utils.data.photograph_lmdb import resize_and_crop
 from my_utils.data.rendering_lmdb import write_rendering_lmdb
 from my_utils.data.resources import Resources
 from my_utils.demo.albedo import face_mask, texture_space
+from my_utils.demo.expressions import write_named_expressions
 from my_utils.demo.mesh import head_mesh
 from my_utils.demo.parameters import sample_parameters
 from my_utils.demo.photographs import photograph
@@ -60,6 +61,7 @@ def write_head_files(root: Path) -> None:
         paths.template_mesh: _write_template_mesh,
         paths.texture_space: _write_texture_space,
         paths.texel_table: _write_texel_table,
+        paths.named_expressions: write_named_expressions,
         paths.face_mask: lambda path: path.write_bytes(
             encode_png(face_mask()[..., None].repeat(3, 2))
         ),

@@ -1,4 +1,4 @@
 """Which faces to draw, and drawing them.
 
-Reading order: sampling, synthesizer, params_file, sequences, sliders.
+Reading order: sampling, named_factors, synthesizer, params_file, sequences, sliders.
 """

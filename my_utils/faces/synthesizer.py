@@ -146,7 +146,7 @@ class FaceSynthesizer:
     ) -> Faces:
         """Render and generate one batch. The style of a seed is the same in any batch."""
         if seeds is not None and z is None:
-            self._check_styles(seeds)
+            self.check_styles(seeds)
             z = self.generator.styles(seeds)
         elif seeds is not None or z is None:
             raise ValueError("give the styles either as seeds or as z")
@@ -168,7 +168,8 @@ class FaceSynthesizer:
             params=params,
         )
 
-    def _check_styles(self, seeds: Sequence[int]) -> None:
+    def check_styles(self, seeds: Sequence[int]) -> None:
+        """UserError where a released generator has no such style."""
         table = self.generator.style_table
         if table is not None and max(seeds) >= len(table):
             raise UserError(

@@ -9,6 +9,11 @@ const RESULT_COLUMNS = [
   "OPTION2", "model1", "model2", "image_url", "style", "condition", "answer", "ms", "check",
   "expected",
 ];
+const TASK_COLUMNS = [
+  "study", "study_id", "participant", "prolific_pid", "seed", "complete", "trial", "picture1",
+  "picture2", "picture3", "order", "group", "level", "scale", "list", "answer", "ms", "check",
+  "expected",
+];
 
 const element = (id) => document.getElementById(id);
 
@@ -84,13 +89,15 @@ function shuffled(list, random) {
   return copy;
 }
 
-function makeTrial(question, swapped, check) {
+// An odd turn exchanges the sides; where three places change, the turn says by how many.
+function makeTrial(question, turn, check) {
+  if (study.task) return makeTaskTrial(question, turn, check);
   const { condition } = question;
   if (study.study === "likert") {
     const { image_url, style, expected } = question;
     return { image_url, style, condition, check, expected };
   }
-  const [one, two] = swapped ? [1, 0] : [0, 1];
+  const [one, two] = turn % 2 ? [1, 0] : [0, 1];
   return {
     GT: question.GT,
     OPTION1: question.files[one],
@@ -121,7 +128,7 @@ function chooseQuestions(random) {
       const fresh = queue.findIndex((question) => !seen.has(question.condition));
       const [question] = queue.splice(Math.max(fresh, 0), 1);
       seen.add(question.condition);
-      chosen.push({ question, swapped: (round + number + firstSide) % 2 === 1 });
+      chosen.push({ question, turn: round + number + firstSide });
     }
   }
   return shuffled(chosen, random);
@@ -130,19 +137,19 @@ function chooseQuestions(random) {
 // Repeats come in the second half, of questions of the first; attention checks evenly spread.
 function planTrials(seed) {
   const random = randomNumbers(seed);
-  const chosen = chooseQuestions(random);
-  const plan = chosen.map(({ question, swapped }) => makeTrial(question, swapped, false));
+  const chosen = study.task ? chooseTaskQuestions(random) : chooseQuestions(random);
+  const plan = chosen.map(({ question, turn }) => makeTrial(question, turn, false));
   const half = Math.ceil(chosen.length / 2);
-  for (const { question, swapped } of shuffled(chosen.slice(0, half), random).slice(0, study.repeats)) {
+  for (const { question, turn } of shuffled(chosen.slice(0, half), random).slice(0, study.repeats)) {
     const place = half + randomBelow(plan.length - half + 1, random);
-    plan.splice(place, 0, makeTrial(question, !swapped, "repeat"));
+    plan.splice(place, 0, makeTrial(question, turn + 1, "repeat"));
   }
   const checks = shuffled(study.checks, random);
   const firstSide = randomBelow(2, random);
   const stretch = plan.length / checks.length;
   for (let number = checks.length - 1; number >= 0; number--) {
     const place = Math.floor((number + random()) * stretch);
-    plan.splice(place, 0, makeTrial(checks[number], (number + firstSide) % 2 === 1, "attention"));
+    plan.splice(place, 0, makeTrial(checks[number], number + firstSide, "attention"));
   }
   return plan.map((trial, index) => ({ trial: index + 1, ...trial }));
 }
@@ -184,6 +191,10 @@ function pictureTile(tag, address, alt, caption) {
 // The pictures of a trial; pairwise options are buttons in a question, not in the example.
 function showPictures(container, trial, optionTag) {
   container.className = `pictures ${study.study}`;
+  if (study.task) {
+    showTaskPictures(container, trial, optionTag);
+    return;
+  }
   if (study.study === "likert") {
     const alt = "A face at the left, a rendering of a head at the right";
     container.replaceChildren(pictureTile("figure", address(trial.image_url), alt));
@@ -207,7 +218,7 @@ function showConsent() {
 
 function showInstructions() {
   writeParagraphs(element("instructions-text"), study.instructions);
-  showPictures(element("example"), makeTrial(study.example, false, "attention"), "figure");
+  showPictures(element("example"), makeTrial(study.example, 0, "attention"), "figure");
   if (study.study === "pairwise") {
     element("example").children[1].classList.add("right");
   }
@@ -245,6 +256,7 @@ function address(file) {
 }
 
 function files(trial) {
+  if (study.task) return taskFiles(trial);
   return study.study === "likert" ? [trial.image_url] : [trial.GT, trial.OPTION1, trial.OPTION2];
 }
 
@@ -294,9 +306,10 @@ async function showQuestion() {
   element("progress").max = count;
   element("progress").value = number;
   element("question-heading").textContent = `Question ${number + 1} of ${count}`;
-  element("prompt").textContent = study.prompt;
+  element("prompt").textContent = study.task ? taskPrompt(trial) : study.prompt;
   element("keys").textContent = study.keys;
   showPictures(element("pictures"), trial, "button");
+  if (study.task) showTaskAnswers(element("answers"), trial);
   for (const [index, button] of answerButtons().entries()) {
     button.onclick = () => answer(index + 1);
   }
@@ -330,8 +343,9 @@ element("reload").onclick = showQuestion;
 document.addEventListener("keydown", (event) => {
   if (element("question").hidden || event.repeat) return;
   if (event.ctrlKey || event.altKey || event.metaKey) return;
-  const arrows = study.study === "pairwise" ? { ArrowLeft: 1, ArrowRight: 2 } : {};
-  const value = arrows[event.key] ?? Number(event.key);
+  const arrows = answerButtons().length === 2 ? { ArrowLeft: 1, ArrowRight: 2 } : {};
+  const letters = study.task?.letters ?? {};
+  const value = letters[event.key.toLowerCase()] ?? arrows[event.key] ?? Number(event.key);
   if (answerButtons()[value - 1]) {
     event.preventDefault();
     answer(value);
@@ -364,8 +378,9 @@ function resultCsv() {
     return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   const rows = trials.map((trial) => ({ ...session, ...trial }));
-  const lines = rows.map((row) => RESULT_COLUMNS.map((name) => cell(row[name])).join(","));
-  return [RESULT_COLUMNS.join(","), ...lines, ""].join("\r\n");
+  const columns = study.task ? TASK_COLUMNS : RESULT_COLUMNS;
+  const lines = rows.map((row) => columns.map((name) => cell(row[name])).join(","));
+  return [columns.join(","), ...lines, ""].join("\r\n");
 }
 
 function download(text, type, ending) {

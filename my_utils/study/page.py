@@ -10,6 +10,7 @@ import html
 import json
 import re
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ from tqdm import tqdm
 
 from my_utils.errors import UserError
 from my_utils.files.atomic import atomic_path
-from my_utils.study.manifest import Picture, read_manifest
+from my_utils.study.manifest import read_manifest
 from my_utils.study.questions import (
     PairQuestion,
     RatingQuestion,
@@ -27,13 +28,16 @@ from my_utils.study.questions import (
     rating_checks,
     rating_questions,
 )
+from my_utils.study.stimuli_table import is_stimulus_set
+from my_utils.study.task_page import task_study
 from my_utils.study.trial import RATINGS
 from my_utils.untrusted.text import path_below
 
-TEMPLATE = Path(__file__)  # page.html, page.css and page.js are beside this file
+TEMPLATE = Path(__file__)  # page.html, page.css and two scripts are beside this file
 DEFAULT_TRIALS = 50
 SECONDS_PER_QUESTION = 6
 CHECK_SEED = 2  # which faces are attention checks
+ASKED = ("study", "questions", "example", "checks", "trials", "repeats", "task", "lists")
 WORDS = {
     "pairwise": {
         "title": "Which face follows the mesh?",
@@ -71,9 +75,10 @@ INSTRUCTIONS = {
 
 
 def write_study_page(
-    folder: Path,  # pictures and their manifest
+    folder: Path,  # pictures and their manifest, or a stimulus set
     outdir: Path | None = None,  # default: study_page in `folder`
     *,
+    task: str | None = None,  # of a stimulus set, instead of the design's
     trials: int | None = None,  # for each participant, checks not counted; default: up to 50
     attention: int = 4,  # questions whose answer is known
     repeats: int = 0,  # questions asked twice
@@ -89,31 +94,35 @@ def write_study_page(
     """
     if post_url and not re.match(r"https?://[\w.\[\]:-]+(/|$)", post_url):
         raise UserError(f"--post_url {post_url!r} is no address: it begins with https://")
-    pictures = read_manifest(folder)
     images = path_below(outdir or path_below(folder, "study_page"), "images")
-    study = questions_asked(folder, pictures, images, attention)
-    study |= numbers_of_questions(len(study["questions"]), trials, repeats)
+    if is_stimulus_set(folder):
+        study, files = task_study(folder, task, attention)
+    elif task:
+        raise UserError(f"--task {task} is about a stimulus set, and {folder} holds none")
+    else:
+        study, files = published_study(folder, images, attention)
+    study |= numbers_of_questions(study, trials, repeats)
     study["study_id"] = study_id(study)
     count = study["trials"] + repeats + attention
     study |= {
-        **WORDS[study["study"]],
-        "ratings": RATINGS if study["study"] == "likert" else (),
         "consent": consent or default_consent(count, post_url),
-        "instructions": instructions or INSTRUCTIONS[study["study"]],
+        "instructions": instructions or study["instructions"],
         "post_url": post_url,
         "completion_code": completion_code,
     }
-    copy_pictures(folder, images, [picture.file for picture in pictures])
+    copy_pictures(folder, images, files)
     page = images.with_name("index.html")
     with atomic_path(page) as temporary:
         temporary.write_text(fill_template(study), encoding="utf-8")
     return page
 
 
-def questions_asked(
-    folder: Path, pictures: Sequence[Picture], images: Path, attention: int
-) -> dict:
-    """The questions of the study, those whose answer is known, and one of these as an example."""
+def published_study(folder: Path, images: Path, attention: int) -> tuple[dict, list[str]]:
+    """What the page of a published study asks, with questions whose answer is known; its pictures.
+
+    One of the known questions is the example.
+    """
+    pictures = read_manifest(folder)
     kind, known = pictures[0].study, attention + 1
     questions: Sequence[PairQuestion | RatingQuestion]
     checks: Sequence[PairQuestion | RatingQuestion]
@@ -123,16 +132,23 @@ def questions_asked(
     else:
         questions = rating_questions(pictures)
         checks = rating_checks(folder, pictures, known, CHECK_SEED, images)
-    return {
+    study = {
         "study": kind,
+        "task": None,
         "questions": [dataclasses.asdict(question) for question in questions],
         "example": dataclasses.asdict(checks[0]),
         "checks": [dataclasses.asdict(check) for check in checks[1:]],
+        **WORDS[kind],
+        "ratings": RATINGS if kind == "likert" else (),
+        "instructions": INSTRUCTIONS[kind],
     }
+    return study, [picture.file for picture in pictures]
 
 
-def numbers_of_questions(available: int, trials: int | None, repeats: int) -> dict:
+def numbers_of_questions(study: dict, trials: int | None, repeats: int) -> dict:
     """How many questions each participant answers, and how many of them twice."""
+    lists = Counter(question.get("list") for question in study["questions"])
+    available = min(lists.values())  # of a Latin square, or all
     trials = trials or min(DEFAULT_TRIALS, available)
     if trials > available:
         raise UserError(f"--trials {trials} is more than the {available} questions there are")
@@ -143,7 +159,8 @@ def numbers_of_questions(available: int, trials: int | None, repeats: int) -> di
 
 def study_id(study: dict) -> str:
     """Names what is asked: results of one id belong together, whatever the texts around it."""
-    digest = hashlib.sha256(json.dumps(study, sort_keys=True).encode()).hexdigest()
+    asked = {key: study[key] for key in ASKED if study.get(key) is not None}
+    digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
     return f"{study['study']}-{digest[:12]}"
 
 
@@ -169,7 +186,8 @@ def copy_pictures(folder: Path, images: Path, files: Sequence[str]) -> None:
 
 def fill_template(study: dict) -> str:
     """The page with its style, script and questions inside; it may run and reach nothing else."""
-    script = TEMPLATE.with_suffix(".js").read_text(encoding="utf-8")
+    scripts = (TEMPLATE.with_name(name) for name in ("page.js", "page_tasks.js"))
+    script = "".join(path.read_text(encoding="utf-8") for path in scripts)
     # The script element's text begins with the line break after its tag.
     digest = base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode()
     address = urlsplit(study["post_url"] or "")

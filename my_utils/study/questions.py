@@ -78,7 +78,7 @@ def pair_checks(
     The wrong one is the mesh that differs most from it.
     """
     meshes = [picture for picture in pictures if picture.kind == "mesh"]
-    thumbnails = [_thumbnail(_pixels(folder / mesh.file)) for mesh in meshes]
+    thumbnails = [thumbnail(read_pixels(folder / mesh.file)) for mesh in meshes]
     return [
         PairQuestion(
             meshes[row].condition,
@@ -97,14 +97,14 @@ def rating_checks(
     differs most from it (expected 1). Their pictures are written into `outdir/attention`.
     """
     sources = list({picture.condition: picture for picture in reversed(pictures)}.values())
-    thumbnails = [_thumbnail(_rendering(_pixels(folder / one.file))) for one in sources]
+    thumbnails = [thumbnail(_rendering(read_pixels(folder / one.file))) for one in sources]
     pairs = _different_pairs(thumbnails, count, seed)
     path_below(outdir, "attention").mkdir(parents=True, exist_ok=True)
     checks = []
     for number, (row, other) in enumerate(pairs):
         source, same = sources[row], number % 2 == 0
-        picture = _pixels(folder / source.file)
-        other_pair = picture if same else _pixels(folder / sources[other].file)
+        picture = read_pixels(folder / source.file)
+        other_pair = picture if same else read_pixels(folder / sources[other].file)
         if other_pair.shape != picture.shape:
             raise UserError(f"{source.file} and {sources[other].file} in {folder} differ in size")
         picture[:, : len(picture)] = _rendering(other_pair)
@@ -120,7 +120,7 @@ def _style(picture: Picture) -> int:
     return picture.style
 
 
-def _pixels(path: Path) -> np.ndarray:
+def read_pixels(path: Path) -> np.ndarray:
     """uint8 [H, W, 3]."""
     try:
         return decode_image(path.read_bytes(), max_pixels=MAX_PIXELS)
@@ -135,7 +135,7 @@ def _rendering(
     return pair[:, -len(pair) :]
 
 
-def _thumbnail(
+def thumbnail(
     pixels: np.ndarray,  # uint8 [H, W, 3]
 ) -> np.ndarray:
     """Small and grey: uint8 [THUMBNAIL, THUMBNAIL]."""
@@ -143,7 +143,7 @@ def _thumbnail(
 
 
 def _different_pairs(
-    thumbnails: Sequence[np.ndarray],  # as _thumbnail's
+    thumbnails: Sequence[np.ndarray],  # as thumbnail's
     count: int,
     seed: int,
 ) -> list[tuple[int, int]]:

@@ -28,15 +28,16 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
 
-    from my_utils.study.figures import histogram_figure, save_figure, style_figure
+    from my_utils.files.figures import save_figure
+    from my_utils.study.figures import histogram_figure, style_figure
     from my_utils.study.report import rating_notes, rating_table, write_summary
     from my_utils.study.results import read_results
     from my_utils.study.summary import rate_styles, screen
 
     screening = screen(read_results(args.results, "likert"), args.max_wrong)
     rated = rate_styles(screening.trials)
-    save_figure(style_figure(rated), args.outdir / "styles")
-    save_figure(histogram_figure(rated), args.outdir / "histograms")
+    for name, draw in {"styles": style_figure, "histograms": histogram_figure}.items():
+        save_figure(draw(rated), args.outdir / f"{name}.pdf", args.outdir / f"{name}.png")
     notes = [*rating_notes(rated), *screening.notes]
     write_summary(args.outdir / "summary.md", "Likert study", rating_table(rated), notes)
     for style, row in rated.styles.items():

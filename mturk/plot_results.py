@@ -29,7 +29,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
 
-    from my_utils.study.figures import preference_figure, save_figure
+    from my_utils.files.figures import save_figure
+    from my_utils.study.figures import preference_figure
     from my_utils.study.report import comparison_table, write_summary
     from my_utils.study.results import read_results
     from my_utils.study.summary import compare_models, screen
@@ -37,7 +38,8 @@ def main() -> None:
     screening = screen(read_results(args.results, "pairwise"), args.max_wrong)
     comparisons = compare_models(screening.trials, args.reference)
     table = comparison_table(comparisons, args.reference)
-    save_figure(preference_figure(comparisons, args.reference), args.outdir / "preference")
+    figure = preference_figure(comparisons, args.reference)
+    save_figure(figure, args.outdir / "preference.pdf", args.outdir / "preference.png")
     write_summary(args.outdir / "summary.md", "Pairwise study", table, screening.notes)
     for row in comparisons:
         found = row.preference

@@ -50,7 +50,7 @@ def main() -> None:
         raise UserError(
             "--power must lie between 0 and 1, --correlation too, and --deviation above 0"
         )
-    from my_utils.study.report import markdown_table
+    from my_utils.files.tables import markdown_table
     from my_utils.study.statistics import participants_needed, ratings_needed, trials_needed
 
     def participants(answers: int) -> int:
@@ -64,14 +64,12 @@ def main() -> None:
     with_each = f"participants with {args.each} answers each"
     among = f"trials, one of {args.comparisons} comparisons"
     print(markdown_table(("true preference", "trials, one comparison", among, with_each), rows))
+    print()
     rows = []
     for difference in DIFFERENCES:
         answers = ratings_needed(difference, args.deviation, args.power, ALPHA)
         rows.append((f"{difference:g}", answers, participants(answers)))
-    print(
-        markdown_table(("true difference of means", "ratings of each style", with_each), rows),
-        end="",
-    )
+    print(markdown_table(("true difference of means", "ratings of each style", with_each), rows))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
     python plots/compare_runs.py a/sample/29/measures.jsonl b/sample/29/measures.jsonl
 
 Reads the measures.jsonl that plots/compute_fid.py and plots/evaluate_control.py write for each
-run; without options those of every run. One row per run, one column per measure with its protocol
+run; without options those of every run. One column per run, one row per measure with its protocol
 and its count of images; what a run lacks is '-'. Writes comparison.md and comparison.tex (which
 needs the package booktabs), and prints the first.
 """
@@ -37,8 +37,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
 
-    from my_utils.files.tables import compare_runs, latex_table, markdown_table
-    from my_utils.metrics.records import read_measures
+    from my_utils.files.tables import latex_table, markdown_table
+    from my_utils.metrics.records import compare_runs, read_measures
 
     folder = ResourcePaths(resource_folder(args)).output_root / "sample"
     paths = {f"run {run}": folder / str(run) / "measures.jsonl" for run in args.run_id}

@@ -125,6 +125,7 @@ def evaluate_control(
     import time
 
     from my_utils.files.atomic import atomic_path, file_sha256
+    from my_utils.files.figures import save_figure
     from my_utils.metrics.control.evaluation import (
         held_out,
         measure_control,
@@ -133,7 +134,6 @@ def evaluate_control(
     )
     from my_utils.metrics.control.regressor import load_regressor
     from my_utils.metrics.control.report import control_tables, disentanglement_figure
-    from my_utils.study.figures import save_figure
 
     path = regressor_path(synthesizer)
     if not path.exists():
@@ -147,7 +147,8 @@ def evaluate_control(
         synthesizer, regressor, factors, faces, batch=args.batch, truncation_psi=args.truncation
     )
     outdir = synthesizer.outdir(args.outdir, "control")
-    save_figure(disentanglement_figure(control, synthesizer.name), outdir / "disentanglement")
+    figure = disentanglement_figure(control, synthesizer.name)
+    save_figure(figure, outdir / "disentanglement.png", outdir / "disentanglement.pdf")
     with atomic_path(outdir / "control.json") as temporary:
         temporary.write_text(json.dumps(control.to_dict(), indent=1))
     record(

@@ -33,7 +33,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
 
-    from my_utils.training.curves import read_stats, save_training_figure, training_figure
+    from my_utils.files.figures import save_figure
+    from my_utils.training.curves import read_stats, training_figure
 
     output_root = ResourcePaths(resource_folder(args)).output_root
     paths = {
@@ -44,7 +45,7 @@ def main() -> None:
         raise UserError("say which runs to plot: --run_id N or files called stats.jsonl")
     figure = training_figure({name: read_stats(path) for name, path in paths.items()})
     out = args.out or output_root / "sample" / "training.png"
-    save_training_figure(out, figure)
+    save_figure(figure, out)
     print(f"wrote the curves of {', '.join(paths)} to {out}")
 
 

@@ -29,12 +29,12 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
 
+    from my_utils.files.figures import save_figure
     from my_utils.metrics.fid.measurement import Measurement
     from my_utils.metrics.fid.sigma_sweep import (
         LEVELS,
         perturb,
         perturbation_noise,
-        save_sweep_figure,
         sweep_figure,
     )
 
@@ -54,7 +54,7 @@ def main() -> None:
     protocol, size = first.protocol, first.synthesizer.config.resolution
     title = f"{protocol.name}: {protocol.count} faces of {size} px at each level, seed {args.seed}"
     figure = sweep_figure(curves, measure=first.network.measures["frechet"], title=title)
-    save_sweep_figure(outdir / "sweep.png", figure)
+    save_figure(figure, outdir / "sweep.png")
     print(f"wrote sweep.png and measures.jsonl to {outdir}")
 
 

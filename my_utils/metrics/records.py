@@ -6,6 +6,7 @@ of the faces, the generator.
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from my_utils.files.atomic import atomic_path
@@ -56,3 +57,27 @@ def _check(row: dict) -> None:
     for name in {"value", "count", "nimg"} & row.keys():
         if type(row[name]) not in (int, float) or abs(row[name]) > LARGEST:
             raise ValueError(f"the {name} of a row is no number: {row[name]!r}")
+
+
+def compare_runs(
+    runs: Mapping[str, Sequence[Mapping]],  # rows of measures.jsonl by the name of the run
+) -> tuple[list[str], list[list[object]]]:
+    """One column per run, one row per measure: the head and the rows of a table.
+
+    Numbers of another protocol or another count of images are another measure. Only what was
+    measured of a run's newest generator counts, which had seen `kimg` thousand images, and of a
+    measure taken several times the last.
+    """
+    found: dict[str, dict[str, object]] = {}
+    for run, measured in runs.items():
+        newest = max((row.get("nimg", 0) for row in measured), default=0)
+        current = [row for row in measured if row.get("nimg", newest) == newest]
+        found[run] = {"kimg": newest / 1000} | {_title(row): row["value"] for row in current}
+    titles = dict.fromkeys(title for values in found.values() for title in values)
+    rows = [[title, *(values.get(title) for values in found.values())] for title in titles]
+    return ["measure", *found], rows
+
+
+def _title(row: Mapping) -> str:
+    count = f", {row['count']}" if "count" in row else ""
+    return f"{row['measure']} ({row['protocol']}{count})"

@@ -1,13 +1,12 @@
 """The tables and sentences of a perceptual study's summary, in Markdown."""
 
-import html
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from my_utils.files.atomic import atomic_path
+from my_utils.files.tables import markdown_table, markdown_text
 from my_utils.study.summary import Comparison, RatedStyles
 
 PUBLISHED_TRIALS = 1000  # the published script divides by it, however many answers there are
@@ -101,21 +100,9 @@ def interval_text(interval: tuple[float, float], pattern: str) -> str:
     return " to ".join(pattern.format(end) for end in interval)
 
 
-def markdown_text(value: object) -> str:
-    """Text that Markdown shows as it is: no HTML, no links, no cells of its own."""
-    text = re.sub(r"([\\`*~$\[\]|])", r"\\\1", str(value))
-    text = html.escape(" ".join(text.split()), quote=False)
-    return text.replace("://", "&#58;//").replace("www.", "www&#46;").replace("@", "&#64;")
-
-
-def markdown_table(header: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join(f"| {' | '.join(map(markdown_text, line))} |\n" for line in lines)
-
-
 def write_summary(path: Path, title: str, table: str, notes: Sequence[str]) -> None:
     """Write title, table and notes as a Markdown file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = f"# {title}\n\n{table}\n" + "".join(f"- {markdown_text(note)}\n" for note in notes)
+    text = f"# {title}\n\n{table}\n\n" + "".join(f"- {markdown_text(note)}\n" for note in notes)
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

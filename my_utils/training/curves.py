@@ -6,15 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from my_utils.errors import UserError
-from my_utils.files.atomic import atomic_path
+from my_utils.files.figures import COLOURS, STYLE
 from my_utils.untrusted.reader import reading
 
-FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
 # What every run reports; all else is a measure of quality: of correlations the highest is the best,
 # of the others the lowest.
 PROGRESS = {
@@ -24,9 +23,7 @@ PROGRESS = {
     "loss/texture": "texture-consistency loss",
     "sec_per_kimg": "seconds per kimg",
 }
-# Okabe and Ito's colours, told apart with every kind of colour vision, in four kinds of line: only
-# the 29th run looks like the first one.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+# In four kinds of line only the 29th run looks like the first one.
 LINES = ("-", "--", ":", "-.")
 COLUMNS = 3
 PANEL_INCHES, LEGEND_INCHES = (3.4, 2.6), 0.4
@@ -51,6 +48,7 @@ def read_stats(path: Path) -> Rows:
     return rows
 
 
+@matplotlib.rc_context(STYLE)
 def training_figure(
     runs: Mapping[str, Rows],  # by the name of the run
 ) -> Figure:
@@ -67,10 +65,9 @@ def training_figure(
         for number, rows in enumerate(runs.values()):
             points = [(row["nimg"] / 1000, row[name]) for row in rows if name in row]
             _curve(panel, points, _style(number), best=_best(name))
-        panel.set_title(title, fontsize=10, parse_math=False)
-        panel.set_xlabel("images seen (kimg)", fontsize=9)
+        panel.set_title(title, parse_math=False)
+        panel.set_xlabel("images seen (kimg)")
         panel.tick_params(labelsize=8)
-        panel.spines[["top", "right"]].set_visible(False)
         if panel.get_legend_handles_labels()[0]:
             panel.legend(fontsize=8)
     for panel in panels[len(titles) :]:
@@ -108,12 +105,3 @@ def _curve(
         kimg, value = best(finite, key=lambda point: point[1])
         label = f"best: {value:.4g} at {kimg:g} kimg"
         panel.plot(kimg, value, "o", color=style["color"], ms=10, fillstyle="none", label=label)
-
-
-def save_training_figure(path: Path, figure: Figure) -> None:
-    """Write the figure whole or not at all; the suffix says the format."""
-    if path.suffix.lower() not in FIGURE_SUFFIXES:
-        raise UserError(f"cannot write {path}: use one of the endings {', '.join(FIGURE_SUFFIXES)}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format=path.suffix.lower()[1:], dpi=150)

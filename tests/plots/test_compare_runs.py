@@ -1,7 +1,6 @@
 import pytest
 
-from my_utils.files.tables import compare_runs, latex_table, markdown_table
-from my_utils.metrics.records import append_measure
+from my_utils.metrics.records import append_measure, compare_runs
 from tests.support.script_runs import run
 
 
@@ -9,34 +8,24 @@ def measured(measure, value, nimg=2000, protocol="fid10k", **more):
     return {"measure": measure, "value": value, "protocol": protocol, "nimg": nimg, **more}
 
 
-def test_runs_are_rows_and_measures_columns_and_what_is_missing_is_a_dash():
+def test_runs_are_columns_and_measures_rows():
     runs = {
         "run 29": [measured("fid", 12.5, count=100), measured("yaw", 0.9)],
         "run 8": [measured("fid", 14.0, count=100), measured("fid", 13.0, count=200)],
     }
     head, rows = compare_runs(runs)
-    assert head == ["run", "kimg", "fid (fid10k, 100)", "yaw (fid10k)", "fid (fid10k, 200)"]
-    assert rows == [["run 29", 2.0, 12.5, 0.9, None], ["run 8", 2.0, 14.0, None, 13.0]]
-    assert markdown_table(head, rows).splitlines()[-1] == "| run 8 | 2 | 14 | - | 13 |"
+    assert head == ["measure", "run 29", "run 8"]
+    assert rows == [
+        ["kimg", 2.0, 2.0],
+        ["fid (fid10k, 100)", 12.5, 14.0],
+        ["yaw (fid10k)", 0.9, None],
+        ["fid (fid10k, 200)", None, 13.0],
+    ]
 
 
 def test_only_the_newest_generator_counts_and_of_its_numbers_the_last():
     rows = [measured("fid", 9.0, 1000), measured("kid", 7.0, 3000), measured("kid", 6.0, 3000)]
-    assert compare_runs({"a": rows}) == (["run", "kimg", "kid (fid10k)"], [["a", 3.0, 6.0]])
-
-
-def test_latex_has_a_column_for_every_measure_and_escapes_names():
-    table = latex_table(["run", "a_b (50%)"], [["run 29", 0.125], ["run 8", None]])
-    assert table.splitlines() == [
-        r"\begin{tabular}{lr}",
-        r"\toprule",
-        r"run & a\_b (50\%) \\",
-        r"\midrule",
-        r"run 29 & 0.125 \\",
-        r"run 8 & - \\",
-        r"\bottomrule",
-        r"\end{tabular}",
-    ]
+    assert compare_runs({"a": rows}) == (["measure", "a"], [["kimg", 3.0], ["kid (fid10k)", 6.0]])
 
 
 @pytest.fixture
@@ -55,8 +44,8 @@ def test_the_script_finds_every_run_and_writes_both_tables(samples, tmp_path):
     assert done.returncode == 0, done.stderr
     table = (samples / "comparison.md").read_text()
     assert table.strip() in done.stdout
-    assert "| 29 | 1 | 0.25 |" in table and "fid" not in table
-    assert r"8 & 1 & 0.5 \\" in (samples / "comparison.tex").read_text()
+    assert "| leakage (test) | 0.25 | 0.5 |" in table and "fid" not in table
+    assert r"leakage (test) & 0.25 & 0.5 \\" in (samples / "comparison.tex").read_text()
 
 
 @pytest.mark.parametrize(

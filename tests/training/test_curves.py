@@ -2,10 +2,9 @@ import json
 import math
 
 import pytest
-from PIL import Image
 
 from my_utils.errors import UserError
-from my_utils.training.curves import read_stats, save_training_figure, training_figure
+from my_utils.training.curves import read_stats, training_figure
 
 
 def rows(count, **measures):
@@ -82,13 +81,3 @@ def test_the_best_correlation_is_the_highest():
 def test_a_measure_without_a_number_leaves_its_panel_empty():
     drawn = panels(training_figure({"run 29": rows(2, fid=lambda n: math.nan)}))
     assert not drawn["fid"].lines and drawn["fid"].get_legend() is None
-
-
-def test_a_figure_has_one_of_three_formats(tmp_path):
-    figure = training_figure({"a $5 run$": rows(2, time_of_day=float)})
-    save_training_figure(tmp_path / "new" / "curves.png", figure)
-    assert Image.open(tmp_path / "new" / "curves.png").width > 400
-    save_training_figure(tmp_path / "curves.pdf", figure)
-    assert (tmp_path / "curves.pdf").read_bytes().startswith(b"%PDF")
-    with pytest.raises(UserError, match="use one of the endings .png"):
-        save_training_figure(tmp_path / "curves.gif", figure)

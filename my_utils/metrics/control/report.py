@@ -2,19 +2,20 @@
 
 from collections.abc import Mapping
 
+import matplotlib
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from torch import Tensor
 
+from my_utils.files.figures import HEAT_MAP, STYLE
 from my_utils.files.tables import markdown_table
 from my_utils.metrics.control.evaluation import Control
 from my_utils.metrics.control.measures import CHANGES
 from my_utils.metrics.control.table3 import CodeError
 from my_utils.metrics.control.visible_factors import FACTORS, UNITS
 
-COLOURS = "cividis"  # the same for every kind of colour vision
 FULL = 1.2  # the largest value that has a colour of its own
 
 
@@ -61,6 +62,7 @@ def code_table(errors: Mapping[str, CodeError]) -> str:
     return markdown_table(("codes", "error, mm", "fraction"), rows)
 
 
+@matplotlib.rc_context(STYLE)
 def disentanglement_figure(control: Control, name: str) -> Figure:
     """The matrix as a heat map, and where it is known that of photographs beside it."""
     panels = {name: control.matrix}
@@ -70,7 +72,7 @@ def disentanglement_figure(control: Control, name: str) -> Figure:
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for each, (title, matrix) in zip(axes, panels.items(), strict=True):
         shown = _heat_map(each, matrix)
-        each.set_title(title, fontsize=10, parse_math=False)
+        each.set_title(title, parse_math=False)
     axes[0].set_ylabel("replaced by another face's")
     bar = figure.colorbar(shown, ax=list(axes), shrink=0.8, extend="max")
     bar.set_label("change; 1 is the difference between two people")
@@ -78,7 +80,7 @@ def disentanglement_figure(control: Control, name: str) -> Figure:
 
 
 def _heat_map(axes: Axes, matrix: Tensor) -> AxesImage:
-    shown = axes.imshow(matrix.numpy(), cmap=COLOURS, vmin=0, vmax=FULL)
+    shown = axes.imshow(matrix.numpy(), cmap=HEAT_MAP, vmin=0, vmax=FULL)
     axes.set_xticks(range(len(FACTORS)), FACTORS, rotation=40, ha="right")
     axes.set_yticks(range(len(CHANGES)), CHANGES)
     axes.set_xlabel("re-inferred")

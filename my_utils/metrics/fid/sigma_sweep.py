@@ -1,8 +1,8 @@
 """How realism falls as faces are driven away from those of the data set (GIF's sigma sweep)."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
+import matplotlib
 import numpy as np
 import torch
 from matplotlib.figure import Figure
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from model.camera import center_eyes
 from model.flame import FLAME, FlameParams
-from my_utils.files.atomic import atomic_path
+from my_utils.files.figures import COLOURS, STYLE
 
 LEVELS = np.linspace(0, 1.5, 10)  # standard deviations of shape and expression coefficients
 COMPONENTS = 10  # of shape and of expression that are perturbed
@@ -20,9 +20,7 @@ YAW_PER_LEVEL = (2 * np.pi / 3) / 6 / LEVELS[-1]  # radians
 JAW_PER_LEVEL = (np.pi / 8) / 6 / LEVELS[-1]
 CHUNK = 64  # meshes made at once
 
-# Okabe and Ito's colours, told apart with every kind of colour vision, and markers for print.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-MARKERS = "osD^vPX"
+MARKERS = "osD^vPX"  # for print
 
 
 def perturbation_noise(count: int, *, seed: int) -> Tensor:
@@ -51,6 +49,7 @@ def perturb(
     return FlameParams.cat([center_eyes(chunk.to(device), flame).to("cpu") for chunk in chunks])
 
 
+@matplotlib.rc_context(STYLE)
 def sweep_figure(
     curves: Mapping[str, Sequence[float]],  # a value per level, by the name of the generator
     *,
@@ -62,7 +61,7 @@ def sweep_figure(
     axes = figure.add_subplot()
     for number, (name, values) in enumerate(curves.items()):
         marker, colour = MARKERS[number % len(MARKERS)], COLOURS[number % len(COLOURS)]
-        axes.plot(LEVELS, values, marker=marker, color=colour, label=name)
+        axes.plot(LEVELS, values, marker=marker, color=colour, label=name, clip_on=False)
     yaw, jaw = np.rad2deg([YAW_PER_LEVEL, JAW_PER_LEVEL])
     axes.set_xlabel(
         "noise on shape and expression (standard deviations);\n"
@@ -70,15 +69,7 @@ def sweep_figure(
     )
     axes.set_ylabel(f"{measure}\n(squared feature units, lower is better)", parse_math=False)
     axes.set_ylim(bottom=0)
-    axes.set_title(title, fontsize=10)
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_title(title)
     for text in axes.legend(frameon=False).get_texts():
         text.set_parse_math(False)  # a file name may hold a dollar sign
     return figure
-
-
-def save_sweep_figure(path: Path, figure: Figure) -> None:
-    """Write the figure as PNG, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=150)

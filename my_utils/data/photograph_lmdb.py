@@ -12,12 +12,11 @@ from tqdm import tqdm
 
 from my_utils.data.lmdb_images import image_key
 from my_utils.errors import UserError
-from my_utils.files.image_codec import decode_image
+from my_utils.files.image_codec import read_photograph
 from my_utils.files.lmdb_writer import LmdbWriter
 from my_utils.files.workers import WorkerProcesses, ordered_map
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
-MAX_FILE_BYTES = 2**28
 MAX_UNREADABLE = 10  # pictures that are skipped before the build gives up
 
 
@@ -99,9 +98,7 @@ def multiscale(picture: Image.Image, sizes: Sequence[int]) -> dict[int, Image.Im
 def encode_photograph(path: Path, *, sizes: Sequence[int], upscale: bool) -> EncodedPhotograph:
     """A photograph at every size; at sizes beyond its own only with `upscale`."""
     try:
-        if not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
-            raise ValueError(f"not a file, or one of more than {MAX_FILE_BYTES} bytes")
-        picture = Image.fromarray(decode_image(path.read_bytes()))
+        picture = Image.fromarray(read_photograph(path))
     except (OSError, ValueError) as error:
         return EncodedPhotograph({}, (), f"{path}: {error}")
     short = min(picture.size)

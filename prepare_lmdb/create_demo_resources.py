@@ -27,7 +27,7 @@ def main() -> None:
     )
     args = parser.parse_args()
 
-    from my_utils.demo.held_out import write_resources
+    from my_utils.demo.resources_folder import write_resources
 
     written = write_resources(
         args.out, count=args.count, size=args.size, seed=args.seed, workers=args.workers

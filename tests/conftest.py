@@ -27,7 +27,7 @@ def data() -> Path:
 @pytest.fixture(scope="session")
 def demo_folder(tmp_path_factory) -> Path:
     """A complete resources folder of the embedded default: 16 faces of 32 pixels."""
-    from my_utils.demo.held_out import write_resources
+    from my_utils.demo.resources_folder import write_resources
 
     folder = tmp_path_factory.mktemp("demo") / "resources"
     write_resources(folder, count=16, size=32, seed=0, workers=1)

@@ -1,11 +1,4 @@
-"""The embedded default: a procedural head, its parameters and its photographs.
-
-FLAME, FFHQ and DECA are licensed; this stands in for all three, in the same layouts, so that a
-newcomer can train, plot and test at once. This module is what the rest of the project sees; the
-parts are: the surface (demo_surface, demo_skin, demo_head), its variation (demo_motion), albedo
-(demo_texture), parameters (demo_parameters), photographs (demo_photographs, demo_hair, demo_scene)
-and the resources folder (demo_files).
-"""
+"""Pairs of the demo that training never sees, and where their faces are."""
 
 from functools import cache
 from typing import NamedTuple
@@ -21,31 +14,8 @@ from model.renderer import FaceRenderer, MeshRenderer
 from my_utils.demo.albedo import face_mask, texture_space
 from my_utils.demo.parameters import demo_flame, sample_parameters
 from my_utils.demo.photographs import photographs
-from my_utils.demo.resources_folder import (
-    uv_layout,
-    write_drawing_files,
-    write_head_files,
-    write_resources,
-)
-from my_utils.demo.variation import head_assets
+from my_utils.demo.resources_folder import uv_layout
 from my_utils.files.images import from_uint8
-
-__all__ = [
-    "HELD_OUT_ID",
-    "HeldOutFaces",
-    "face_mask",
-    "face_region",
-    "face_renderer",
-    "head_assets",
-    "held_out_faces",
-    "photographs",
-    "sample_parameters",
-    "texture_space",
-    "uv_layout",
-    "write_drawing_files",
-    "write_head_files",
-    "write_resources",
-]
 
 HELD_OUT_ID = 1_000_000  # ids from here on are never trained on
 

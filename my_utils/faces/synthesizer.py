@@ -75,9 +75,7 @@ class FaceSynthesizer:
         config = loaded.config
         folder = Resources(resources or (demo_root if config.demo else resources_root))
         if config.demo:
-            from my_utils.demo.held_out import (
-                write_drawing_files,  # heavy, and nobody else needs it
-            )
+            from my_utils.demo.resources_folder import write_drawing_files
 
             write_drawing_files(folder.paths.root)
         renderer = folder.face_renderer(config.render_size)

@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 
 from my_utils.data.dataset import FaceDataset, InfiniteSampler
 from my_utils.data.resources import Resources
-from my_utils.demo.held_out import write_resources
+from my_utils.demo.resources_folder import write_resources
 from my_utils.runs.config import run_config
 
 BATCH = 16

@@ -21,7 +21,7 @@ import torch
 from timing import add_device_options, processor
 from training_step import demo_texture_loss
 
-from my_utils.demo.held_out import sample_parameters
+from my_utils.demo.parameters import sample_parameters
 from my_utils.runs.config import RUNS
 from my_utils.runs.networks import to_device
 from my_utils.runs.runtime import configure_process

@@ -31,7 +31,8 @@ from torchvision import transforms
 from constants import LMDB_SIZES
 from my_utils.data.lmdb_images import LmdbImages, image_key
 from my_utils.data.photograph_lmdb import find_photographs
-from my_utils.demo.held_out import photographs, sample_parameters
+from my_utils.demo.parameters import sample_parameters
+from my_utils.demo.photographs import photographs
 
 SCRIPT = Path(__file__).resolve().parents[2] / "prepare_lmdb/prepare_ffhq_multiscale_dataset.py"
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}

@@ -24,7 +24,8 @@ from embreex.rtcore_scene import EmbreeScene
 from timing import add_timing_options, compare, report
 
 from model.camera import orthographic_projection
-from my_utils.demo.held_out import face_renderer, sample_parameters
+from my_utils.demo.held_out import face_renderer
+from my_utils.demo.parameters import sample_parameters
 from my_utils.files.workers import keep_freed_memory
 
 

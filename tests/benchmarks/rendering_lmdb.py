@@ -30,7 +30,8 @@ from model.renderer import FaceRenderer
 from my_utils.data.parameters import ParameterTable
 from my_utils.data.rendering_lmdb import write_rendering_lmdb
 from my_utils.data.resources import Resources
-from my_utils.demo.held_out import face_renderer, sample_parameters
+from my_utils.demo.held_out import face_renderer
+from my_utils.demo.parameters import sample_parameters
 from my_utils.files.image_codec import encode_png
 from my_utils.files.images import to_uint8
 from my_utils.files.workers import keep_freed_memory

@@ -19,7 +19,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
 from timing import processor
 
 from constants import REPOSITORY, ResourcePaths
-from my_utils.demo.held_out import write_resources
+from my_utils.demo.resources_folder import write_resources
 
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
 

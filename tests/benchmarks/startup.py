@@ -25,7 +25,7 @@ from timing import processor
 from constants import PARAM_DIM, REPOSITORY, ResourcePaths
 from my_utils.data.lmdb_images import NORMAL_MAP, image_key
 from my_utils.data.parameters import ParameterTable, save_parameters
-from my_utils.demo.held_out import write_resources
+from my_utils.demo.resources_folder import write_resources
 from my_utils.files.image_codec import encode_jpeg, encode_png
 from my_utils.files.lmdb_writer import LmdbWriter
 from my_utils.runs.config import RUNS

@@ -38,7 +38,10 @@ from model.losses import (
     r1_penalty,
 )
 from model.texture_sampler import TextureSampler, texel_table_from_uv
-from my_utils.demo.held_out import face_mask, face_renderer, sample_parameters, uv_layout
+from my_utils.demo.albedo import face_mask
+from my_utils.demo.held_out import face_renderer
+from my_utils.demo.parameters import sample_parameters
+from my_utils.demo.resources_folder import uv_layout
 from my_utils.runs.config import RUNS, RunConfig
 from my_utils.runs.networks import (
     build_discriminator,

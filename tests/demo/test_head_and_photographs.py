@@ -12,11 +12,14 @@ from constants import EYE_VERTICES, ResourcePaths
 from model.flame import FlameParams
 from my_utils.data.lmdb_images import NORMAL_MAP, LmdbImages, image_key
 from my_utils.data.resources import Resources
-from my_utils.demo import held_out as demo
 from my_utils.demo import resources_folder as demo_files
+from my_utils.demo.albedo import face_mask, texture_space
+from my_utils.demo.held_out import HELD_OUT_ID, face_region, face_renderer, held_out_faces
 from my_utils.demo.mesh import LEFT_EYE, MOUTH_BAG, RIGHT_EYE, SKIN, head_mesh, surface_of, uv_of
-from my_utils.demo.parameters import demo_flame
-from my_utils.demo.photographs import photograph
+from my_utils.demo.parameters import demo_flame, sample_parameters
+from my_utils.demo.photographs import photograph, photographs
+from my_utils.demo.resources_folder import uv_layout, write_head_files, write_resources
+from my_utils.demo.variation import head_assets
 from my_utils.errors import UserError
 from my_utils.files.image_codec import decode_image
 from my_utils.files.images import to_uint8
@@ -103,7 +106,7 @@ def test_unwrap_inverts():
 
 
 def test_assets_are_a_consistent_flame():
-    assets = demo.head_assets()
+    assets = head_assets()
     vertices = len(assets.v_template)
     assert assets.shapedirs.shape == (vertices, 3, 400)
     assert assets.posedirs.shape == (vertices, 3, 36)
@@ -135,7 +138,7 @@ def test_positive_jaw_angle_opens_the_mouth():
 
 
 def test_eyeballs_move_as_wholes_with_identity_and_keep_still_with_expression():
-    assets = demo.head_assets()
+    assets = head_assets()
     for part in (LEFT_EYE, RIGHT_EYE):
         moves = assets.shapedirs[head_mesh().parts == part]
         assert np.allclose(moves, moves[:1], atol=1e-7)
@@ -143,15 +146,15 @@ def test_eyeballs_move_as_wholes_with_identity_and_keep_still_with_expression():
 
 
 def test_parameters_of_an_id_do_not_depend_on_the_others():
-    many = demo.sample_parameters(range(20))
-    one = demo.sample_parameters([13])
+    many = sample_parameters(range(20))
+    one = sample_parameters([13])
     assert torch.allclose(many[13].to_vector(), one.to_vector(), atol=1e-5)
-    other = demo.sample_parameters([13], seed=1)
+    other = sample_parameters([13], seed=1)
     assert not torch.allclose(other.shape, one.shape)
 
 
 def test_parameters_are_distributed_like_deca():
-    params = demo.sample_parameters(range(300))
+    params = sample_parameters(range(300))
     assert abs(params.pose[:, 1].std() - 0.21) < 0.04
     assert params.pose[:, 3].min() >= 0 and params.pose[:, 3].max() <= 0.3
     assert abs(params.camera[:, 0].mean() - 8) < 0.5
@@ -161,7 +164,7 @@ def test_parameters_are_distributed_like_deca():
 
 
 def test_texture_space_stays_in_range_for_plausible_codes():
-    space = demo.texture_space()
+    space = texture_space()
     assert space.mean.shape == (256, 256, 3) and space.directions.shape == (256, 256, 3, 50)
     skin_tone = space.mean[..., None] + space.directions[..., :1] * np.array([-3.0, 3.0])
     assert ((skin_tone > -1) & (skin_tone < 260)).mean() > 0.99
@@ -171,10 +174,10 @@ def test_texture_space_stays_in_range_for_plausible_codes():
 
 def test_photograph_shows_the_face_where_the_rendering_does():
     ids = range(6)
-    params = demo.sample_parameters(ids)
-    pictures = demo.photographs(params, ids, size=48).astype(float)
-    renders = to_uint8(demo.face_renderer(48)(params).image).astype(float)
-    region = demo.face_region(params, 48)[:, 0].numpy() > 0
+    params = sample_parameters(ids)
+    pictures = photographs(params, ids, size=48).astype(float)
+    renders = to_uint8(face_renderer(48)(params).image).astype(float)
+    region = face_region(params, 48)[:, 0].numpy() > 0
     assert region.mean() > 0.08
     right = np.abs(pictures - renders)[region].mean()
     wrong = np.abs(pictures - np.roll(renders, 1, axis=0))[region].mean()
@@ -183,42 +186,42 @@ def test_photograph_shows_the_face_where_the_rendering_does():
 
 
 def test_style_changes_what_the_rendering_leaves_open():
-    params = demo.sample_parameters([4])
+    params = sample_parameters([4])
     first, second = (photograph(params, [style], size=48).astype(float) for style in (1, 2))
-    region = demo.face_region(params, 48)[0, 0].numpy() > 0
+    region = face_region(params, 48)[0, 0].numpy() > 0
     change = np.abs(first - second).mean(axis=2)
     assert change[region].mean() < 16
     assert change[~region].mean() > 2.5 * change[region].mean()
 
 
 def test_photograph_repeats_exactly():
-    params = demo.sample_parameters([9])
-    first, again = (demo.photographs(params, [9], size=32) for _ in range(2))
+    params = sample_parameters([9])
+    first, again = (photographs(params, [9], size=32) for _ in range(2))
     assert np.array_equal(first, again)
 
 
 def test_held_out_faces_are_pairs():
-    held_out = demo.held_out_faces(2, 32)
-    assert held_out.photographs.shape == (2, 3, 32, 32)
-    assert held_out.region.shape == (2, 1, 32, 32)
-    assert set(held_out.region.unique().tolist()) == {0.0, 1.0}
-    again = demo.sample_parameters([demo.HELD_OUT_ID + 1])
-    assert torch.allclose(again.to_vector(), held_out.params[1].to_vector(), atol=1e-5)
+    unseen = held_out_faces(2, 32)
+    assert unseen.photographs.shape == (2, 3, 32, 32)
+    assert unseen.region.shape == (2, 1, 32, 32)
+    assert set(unseen.region.unique().tolist()) == {0.0, 1.0}
+    again = sample_parameters([HELD_OUT_ID + 1])
+    assert torch.allclose(again.to_vector(), unseen.params[1].to_vector(), atol=1e-5)
 
 
 def test_head_files_read_back_as_the_head_they_were_written_from(tmp_path):
-    demo.write_head_files(tmp_path)
+    write_head_files(tmp_path)
     resources = Resources(tmp_path)
-    written, read = demo.head_assets(), resources.flame
+    written, read = head_assets(), resources.flame
     for name in ("v_template", "faces", "shapedirs", "posedirs", "lbs_weights", "parents"):
         assert np.array_equal(getattr(written, name), getattr(read, name)), name
     assert np.allclose(written.J_regressor, read.J_regressor)
-    assert np.allclose(resources.uv.coordinates, demo.uv_layout().coordinates, atol=1e-6)
-    assert np.array_equal(resources.texture_space.directions, demo.texture_space().directions)
-    assert np.array_equal(resources.face_mask[0, 0] * 255, demo.face_mask())
+    assert np.allclose(resources.uv.coordinates, uv_layout().coordinates, atol=1e-6)
+    assert np.array_equal(resources.texture_space.directions, texture_space().directions)
+    assert np.array_equal(resources.face_mask[0, 0] * 255, face_mask())
     assert len(resources.texels.x) > 40_000
     stamp = ResourcePaths(tmp_path).flame_model.stat().st_mtime_ns
-    demo.write_head_files(tmp_path)
+    write_head_files(tmp_path)
     assert ResourcePaths(tmp_path).flame_model.stat().st_mtime_ns == stamp
 
 
@@ -252,9 +255,9 @@ def test_interrupted_folder_is_completed_to_the_same_bytes(demo_folder, tmp_path
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(demo_files, "write_rendering_lmdb", stop)
-        demo.write_resources(folder, count=16, size=32, seed=0, workers=2)
+        write_resources(folder, count=16, size=32, seed=0, workers=2)
     assert not ResourcePaths(folder).renderings.exists()
-    assert demo.write_resources(folder, count=16, size=32, seed=0, workers=2)
+    assert write_resources(folder, count=16, size=32, seed=0, workers=2)
 
     names = written_files(folder)
     assert names == written_files(demo_folder)
@@ -264,9 +267,9 @@ def test_interrupted_folder_is_completed_to_the_same_bytes(demo_folder, tmp_path
 
 def test_finished_folder_is_left_alone_and_another_call_refused(demo_folder):
     before = {name: (demo_folder / name).stat().st_mtime_ns for name in written_files(demo_folder)}
-    assert not demo.write_resources(demo_folder, count=16, size=32, seed=0, workers=2)
+    assert not write_resources(demo_folder, count=16, size=32, seed=0, workers=2)
     with pytest.raises(UserError, match="another demo"):
-        demo.write_resources(demo_folder, count=17, size=32, seed=0, workers=2)
+        write_resources(demo_folder, count=17, size=32, seed=0, workers=2)
     assert before == {name: (demo_folder / name).stat().st_mtime_ns for name in before}
 
 
@@ -281,5 +284,5 @@ def test_bad_photographs_are_listed_and_bad():
 def test_impossible_options_are_refused(tmp_path, options):
     call = {"count": 4, "size": 32, "seed": 0, "workers": 1} | options
     with pytest.raises(UserError):
-        demo.write_resources(tmp_path / "demo", **call)
+        write_resources(tmp_path / "demo", **call)
     assert not (tmp_path / "demo").exists()

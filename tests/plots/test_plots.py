@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from my_utils.demo.held_out import sample_parameters
+from my_utils.demo.parameters import sample_parameters
 from my_utils.faces.params_file import load_params, save_params
 from my_utils.files.atomic import file_sha256
 from my_utils.metrics.control.regressor import ParameterRegressor, save_regressor

@@ -6,7 +6,9 @@ import numpy as np
 import torch
 
 from model.flame import FlameParams
-from my_utils.demo.held_out import face_mask, face_renderer, sample_parameters
+from my_utils.demo.albedo import face_mask
+from my_utils.demo.held_out import face_renderer
+from my_utils.demo.parameters import sample_parameters
 from my_utils.metrics.control.regressor import Reading
 from my_utils.metrics.control.visible_factors import VisibleFactors
 

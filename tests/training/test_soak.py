@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from my_utils.demo.held_out import write_resources
+from my_utils.demo.resources_folder import write_resources
 from tests.support.train_commands import kill_all, printed, start, wait_for
 
 STEPS = 2000

@@ -31,7 +31,7 @@ from my_utils.metrics.control.regressor_training import (
     EPOCHS,
     MOST,
     RENDERED,
-    Photographs,
+    LabelledFaces,
     load_photographs,
     rendered_faces,
     train_regressor,
@@ -128,7 +128,7 @@ def train_regressor_for(
     mean, std = vectors.mean(dim=0), vectors.std(dim=0, correction=0).clamp(min=MIN_STD)
     weights = factors.component_weights(mean.to(device), std.to(device))
     more = rendered_faces(photographs, synthesizer.renderer, count=rendered)
-    faces = Photographs(
+    faces = LabelledFaces(
         torch.cat([photographs.images, more.images]),
         FlameParams.cat([photographs.params, more.params]),
     )
@@ -153,7 +153,8 @@ def held_out(synthesizer: FaceSynthesizer, count: int) -> HeldOut:
             synthesizer.resources, config, config.resolution, held_out=True, most=count
         )
         return HeldOut(kept.params, kept.floats(), None)
-    from my_utils.demo.held_out import HELD_OUT_ID, held_out_faces, photographs
+    from my_utils.demo.held_out import HELD_OUT_ID, held_out_faces
+    from my_utils.demo.photographs import photographs
 
     size = regressor_size(synthesizer)
 

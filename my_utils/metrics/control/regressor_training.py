@@ -39,7 +39,7 @@ LEARNING_RATE, WEIGHT_DECAY = 3e-3, 0.1
 MOST_NOISE = 0.1  # standard deviation, images in [-1, 1]
 
 
-class Photographs(NamedTuple):
+class LabelledFaces(NamedTuple):
     """Pictures of known faces, in memory."""
 
     images: Tensor  # [N, 3, S, S] uint8
@@ -58,7 +58,7 @@ def is_held_out(face_id: int) -> bool:
 
 def load_photographs(
     resources: Resources, config: RunConfig, size: int, *, held_out: bool, most: int
-) -> Photographs:
+) -> LabelledFaces:
     """The first usable photographs, either those held out or the others.
 
     Args:
@@ -85,13 +85,18 @@ def load_photographs(
             f"of the {len(dataset)} faces in {resources.paths.root} only {len(images)} are {kind}: "
             "to measure control takes a hundred faces at least"
         )
-    return Photographs(torch.stack(images), FlameParams.from_vector(torch.stack(vectors)))
+    return LabelledFaces(torch.stack(images), FlameParams.from_vector(torch.stack(vectors)))
 
 
 @torch.no_grad()
 def rendered_faces(
-    photographs: Photographs, renderer: FaceRenderer, *, count: int, batch: int = 32, seed: int = 0
-) -> Photographs:
+    photographs: LabelledFaces,
+    renderer: FaceRenderer,
+    *,
+    count: int,
+    batch: int = 32,
+    seed: int = 0,
+) -> LabelledFaces:
     """Renderings of new people before the backgrounds of photographs.
 
     Every factor of a person is that of another face; the camera is centred on the eyes.
@@ -116,11 +121,11 @@ def rendered_faces(
             images.append(torch.from_numpy(to_uint8(image)).permute(0, 3, 1, 2))
             drawn.append(params.to("cpu"))
             progress.update(size)
-    return Photographs(torch.cat(images), FlameParams.cat(drawn))
+    return LabelledFaces(torch.cat(images), FlameParams.cat(drawn))
 
 
 def train_regressor(
-    faces: Photographs,
+    faces: LabelledFaces,
     weights: Tensor,  # [236] of the parameters in the loss, see component_weights
     *,
     mean: Tensor,  # [236] of the data set

@@ -61,7 +61,7 @@ def sweep_figure(
     axes = figure.add_subplot()
     for number, (name, values) in enumerate(curves.items()):
         marker, colour = MARKERS[number % len(MARKERS)], COLOURS[number % len(COLOURS)]
-        axes.plot(LEVELS, values, marker=marker, color=colour, label=name, clip_on=False)
+        axes.plot(LEVELS, values, marker=marker, color=colour, label=name, clip_on=False, zorder=3)
     yaw, jaw = np.rad2deg([YAW_PER_LEVEL, JAW_PER_LEVEL])
     axes.set_xlabel(
         "noise on shape and expression (standard deviations);\n"

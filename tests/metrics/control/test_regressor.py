@@ -9,7 +9,7 @@ from my_utils.data.resources import Resources
 from my_utils.errors import UserError
 from my_utils.metrics.control.regressor import ParameterRegressor, load_regressor, save_regressor
 from my_utils.metrics.control.regressor_training import (
-    Photographs,
+    LabelledFaces,
     augmented,
     is_held_out,
     load_photographs,
@@ -29,7 +29,7 @@ def striped_faces(count, seed):
     vectors[:, 0], vectors[:, 151] = torch.rand((2, count), generator=random) * 2 - 1
     brightness = vectors[:, [0, 151]].repeat_interleave(8, dim=1)[:, None, None]
     images = (brightness.expand(-1, 3, 16, -1) + 1) * 127.5
-    return Photographs(images.to(torch.uint8), FlameParams.from_vector(vectors))
+    return LabelledFaces(images.to(torch.uint8), FlameParams.from_vector(vectors))
 
 
 def train(faces, epochs):

@@ -5,7 +5,8 @@ from scipy.spatial.transform import Rotation
 
 from model.flame import FlameParams
 from model.renderer import SH_FACTORS
-from my_utils.demo.held_out import face_mask, face_renderer, texture_space
+from my_utils.demo.albedo import face_mask, texture_space
+from my_utils.demo.held_out import face_renderer
 from my_utils.metrics.control.visible_factors import FACTORS, face_vertices
 from tests.support.toy_control import demo_faces, demo_factors
 

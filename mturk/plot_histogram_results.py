@@ -32,7 +32,8 @@ def main() -> None:
     from my_utils.study.figures import histogram_figure, style_figure
     from my_utils.study.report import rating_notes, rating_table, write_summary
     from my_utils.study.results import read_results
-    from my_utils.study.summary import rate_styles, screen
+    from my_utils.study.screening import screen
+    from my_utils.study.summary import rate_styles
 
     screening = screen(read_results(args.results, "likert"), args.max_wrong)
     rated = rate_styles(screening.trials)

@@ -33,7 +33,8 @@ def main() -> None:
     from my_utils.study.figures import preference_figure
     from my_utils.study.report import comparison_table, write_summary
     from my_utils.study.results import read_results
-    from my_utils.study.summary import compare_models, screen
+    from my_utils.study.screening import screen
+    from my_utils.study.summary import compare_models
 
     screening = screen(read_results(args.results, "pairwise"), args.max_wrong)
     comparisons = compare_models(screening.trials, args.reference)

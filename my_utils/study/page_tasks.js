@@ -87,9 +87,10 @@ function showTaskAnswers(container, trial) {
   container.replaceChildren(...buttons);
   if (scale) {
     for (const [button, end] of [[buttons[0], scale.low], [buttons.at(-1), scale.high]]) {
-      const name = document.createElement("small");
+      button.setAttribute("aria-label", `${button.textContent}: ${end}`);
+      const name = document.createElement("span");
       name.textContent = end;
-      button.append(name);
+      container.append(name);
     }
   }
 }

@@ -6,8 +6,6 @@ the file and the line, and nothing is skipped silently.
 
 import csv
 import dataclasses
-import io
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,12 +13,12 @@ from pathlib import Path
 from my_utils.errors import UserError
 from my_utils.files.atomic import atomic_path
 from my_utils.study.amt import AMT_COLUMNS, KEY_COLUMNS, Key, amt_row, amt_trial
+from my_utils.study.result_files import csv_rows, json_result, result_files, result_text
 from my_utils.study.trial import COLUMNS, Trial, check_study, valid_trial
 from my_utils.untrusted.text import shown
 
 SESSION = COLUMNS[: COLUMNS.index("trial")]  # what the page's JSON says once for all its trials
 KEY_SUFFIX = "_key.csv"
-MOST_BYTES = 2**26  # of a file; what it holds takes many times as much memory
 
 
 def read_results(paths: Sequence[Path], study: str) -> list[Trial]:
@@ -33,7 +31,7 @@ def read_results(paths: Sequence[Path], study: str) -> list[Trial]:
     Raises:
         UserError: a file is damaged, half-written, of the other study, or contradicts another.
     """
-    files = list(_files(paths))
+    files = list(result_files(paths))
     key = _read_keys([path for path in files if path.name.endswith(KEY_SUFFIX)], study)
     known: dict[tuple, tuple[Trial, str]] = {}
     for path in files:
@@ -57,23 +55,10 @@ def read_results(paths: Sequence[Path], study: str) -> list[Trial]:
     return [trial for trial, _ in known.values()]
 
 
-def _files(paths: Sequence[Path]) -> Iterator[Path]:
-    for path in paths:
-        if not path.is_dir():
-            yield path
-            continue
-        files = sorted(
-            file for file in path.iterdir() if file.suffix in (".json", ".csv") and file.is_file()
-        )
-        if not files:
-            raise UserError(f"{path} holds no results: there is no .json and no .csv file in it")
-        yield from files
-
-
 def _read_keys(paths: Sequence[Path], study: str) -> Key:
     key = Key()
     for path in paths:
-        for row, where in _csv_rows(path, _text(path)):
+        for row, where in csv_rows(path, result_text(path)):
             _check_columns(KEY_COLUMNS[study], row, path)
             key.add(row, study, where)
     return key
@@ -81,11 +66,11 @@ def _read_keys(paths: Sequence[Path], study: str) -> Key:
 
 def _read_file(path: Path, study: str, key: Key) -> Iterator[tuple[Trial, str]]:
     """Every answer of a file, with the place where it stands."""
-    text = _text(path)
+    text = result_text(path)
     if path.suffix == ".json":
         yield from _read_json(path, text, study)
         return
-    for row, where in _csv_rows(path, text):
+    for row, where in csv_rows(path, text):
         layout = _layout(row, path)
         if layout == "page":
             yield _page_trial(row, study, where), where
@@ -94,53 +79,14 @@ def _read_file(path: Path, study: str, key: Key) -> Iterator[tuple[Trial, str]]:
             yield amt_trial(row, study, where, key), where
 
 
-def _text(path: Path) -> str:
-    if path.stat().st_size > MOST_BYTES:
-        raise UserError(f"{path} is larger than the results of any study: leave it out")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is not text in UTF-8: it is damaged or of another kind") from None
-    if not text.strip():
-        raise UserError(f"{path} is empty: get it again or leave it out")
-    return text
-
-
 def _read_json(path: Path, text: str, study: str) -> Iterator[tuple[Trial, str]]:
-    try:
-        result = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is half-written or damaged: {error}") from None
-    if not isinstance(result, dict) or result.get("format") != "gif-study-result":
-        raise UserError(f"{path} is no result of the study page: it lacks format gif-study-result")
-    if result.get("version") != 1:
-        raise UserError(f"{path} has version {shown(result.get('version'))}: only 1 is known")
+    result = json_result(path, text)
     check_study(result.get("study"), study, path)
-    trials = result.get("trials")
-    if not isinstance(trials, list) or not all(isinstance(trial, dict) for trial in trials):
-        raise UserError(f"{path} has no list of trials")
     session = {name: result.get(name) for name in SESSION}
-    for number, trial in enumerate(trials, start=1):
+    for number, trial in enumerate(result["trials"], start=1):
         where = f"{path}, trial {number}"
         check = trial.get("check") or None  # false in the file
         yield valid_trial({**trial, **session, "check": check}, study, where), where
-
-
-def _csv_rows(path: Path, text: str) -> Iterator[tuple[dict[str, str], str]]:
-    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = next(lines)
-        for cells in filter(None, lines):
-            where = f"{path}, line {lines.line_num}"
-            if len(cells) != len(header):
-                raise UserError(f"{where} has {len(cells)} cells instead of {len(header)}")
-            yield dict(zip(header, cells, strict=True)), where
-    except csv.Error as error:
-        raise UserError(
-            f"{path}, line {lines.line_num}: half-written or damaged: {error}"
-        ) from None
-    if lines.line_num == 1:
-        raise UserError(f"{path} has a header but no answers")
 
 
 def _layout(row: Mapping[str, str], path: Path) -> str:

@@ -31,7 +31,7 @@ LAYOUTS = {
         "pictures_answer": False,
         "labels": ["Same", "Different"],
         "letters": {"s": 1, "d": 2},
-        "keys": "Keys: S, 1 or ← for same, D, 2 or → for different.",
+        "keys": "Keys: S, 1 or ← for same; D, 2 or → for different.",
     },
     ABX: {
         "title": "Which face is X?",
@@ -41,7 +41,7 @@ LAYOUTS = {
         "pictures_answer": True,
         "labels": [],
         "letters": {"a": 1, "b": 2},
-        "keys": "Keys: A, 1 or ← for A, B, 2 or → for B.",
+        "keys": "Keys: A, 1 or ← for A; B, 2 or → for B.",
     },
     ODD_ONE_OUT: {
         "title": "Which face is the odd one out?",
@@ -90,7 +90,7 @@ EXAMPLES = {
     SAME_DIFFERENT: "Here both pictures are the same, so the right answer is Same.",
     ABX: "Here A and X are the same picture, so the right answer is A.",
     ODD_ONE_OUT: "Here the first picture differs from the two others, so the right answer is 1.",
-    RATING: "The question and its scale are below each picture.",
+    RATING: "The question is above each picture, and its scale below it.",
     DISSIMILARITY: "Here both pictures are the same, so the right answer is 1.",
 }
 

@@ -1,8 +1,8 @@
 """One answer of the perceptual study, and what makes it valid."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Protocol
 
 from my_utils.errors import UserError
 from my_utils.untrusted.text import is_formula, shown
@@ -21,6 +21,27 @@ FULL_MODEL, *ABLATIONS = MODEL_OF_RUN.values()
 CHECKS = ("attention", "repeat")
 LARGEST_NUMBER = 10**18
 LONGEST_TEXT = 1000  # characters
+
+
+class Answer(Protocol):
+    """What is known of every answer, to whatever was asked."""
+
+    @property
+    def participant(self) -> str: ...
+    @property
+    def complete(self) -> bool: ...
+    @property
+    def answer(self) -> int: ...
+    @property
+    def check(self) -> str | None: ...
+    @property
+    def expected(self) -> int | None: ...
+    @property
+    def tolerance(self) -> int: ...
+    @property
+    def question(self) -> Hashable: ...
+    @property
+    def choice(self) -> str | int | None: ...
 
 
 @dataclass(frozen=True)
@@ -52,6 +73,11 @@ class Trial:
     ms: int | None
     check: str | None
     expected: int | None
+
+    @property
+    def tolerance(self) -> int:
+        """How far an answer to an attention check may be off: a rating by one step."""
+        return 1 if self.study == "likert" else 0
 
     @property
     def question(self) -> frozenset[str]:
@@ -95,7 +121,7 @@ def valid_trial(values: Mapping[str, Any], study: str, where: str) -> Trial:
     for field in fields(Trial):
         value = values[field.name]
         if value is not None or field.type in (str, int, bool) or field.name in needed:
-            _check_value(field.name, field.type, value, where)
+            check_value(field.name, field.type, value, where)
     trial = Trial(**values)
     answers = range(1, 3 if study == "pairwise" else len(RATINGS) + 1)
     if trial.answer not in answers:
@@ -114,7 +140,7 @@ def valid_trial(values: Mapping[str, Any], study: str, where: str) -> Trial:
     return trial
 
 
-def _check_value(name: str, kind: object, value: object, where: str) -> None:
+def check_value(name: str, kind: object, value: object, where: str) -> None:
     if kind is bool:
         if not isinstance(value, bool):
             raise UserError(f"{where}: {name} is {_cited(value)} instead of true or false")

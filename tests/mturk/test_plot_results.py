@@ -15,8 +15,9 @@ from my_utils.files.figures import save_figure
 from my_utils.study.figures import histogram_figure, preference_figure, style_figure
 from my_utils.study.report import comparison_table, rating_notes
 from my_utils.study.results import read_results
+from my_utils.study.screening import screen
 from my_utils.study.statistics import holm
-from my_utils.study.summary import compare_models, rate_styles, screen
+from my_utils.study.summary import compare_models, rate_styles
 from my_utils.study.trial import ABLATIONS
 from tests.support.study_sessions import (
     likert_trial,

@@ -24,7 +24,8 @@ from my_utils.study.manifest import read_manifest, write_manifest
 from my_utils.study.questions import pair_checks
 from my_utils.study.report import markdown_text
 from my_utils.study.results import read_results, write_amt_csv, write_page_csv
-from my_utils.study.summary import rate_styles, screen
+from my_utils.study.screening import screen
+from my_utils.study.summary import rate_styles
 from my_utils.untrusted.text import LONGEST
 from tests.support.file_readers import READER_NAMES, Reader, file_readers
 from tests.support.hostile_files import hostile_files, png

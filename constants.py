@@ -63,6 +63,14 @@ class ResourcePaths:
         return self.flame_resource / "landmark_embedding.npy"
 
     @property
+    def face_mesh_embedding(self) -> Path:  # made and read by photos.landmark_embedding
+        return self.flame_resource / "face_mesh_embedding.npz"
+
+    @property
+    def landmark_networks(self) -> Path:  # from prepare_lmdb/get_landmark_networks.py
+        return self.root / "input_files" / "landmark_networks"
+
+    @property
     def named_expressions(self) -> Path:  # read by faces.named_factors
         return self.flame_resource / "named_expressions.json"
 

@@ -1,6 +1,7 @@
 """Reads the files around FLAME: model, landmarks, texture space, layout, texels and mask."""
 
 import dataclasses
+import itertools
 import math
 import zipfile
 from collections.abc import Mapping
@@ -13,13 +14,12 @@ from constants import RENDER_SIZE, SHAPE_DIM, TEXTURE_DIM
 from model.flame import EXPRESSION_COLUMNS, FlameAssets, LandmarkEmbedding, TextureSpace
 from model.mesh import UvLayout
 from model.texture_sampler import TexelTable
-from my_utils.data.wavefront import read_obj
 from my_utils.errors import UserError
 from my_utils.files.atomic import atomic_path
 from my_utils.files.image_codec import decode_image
-from my_utils.untrusted.allowance import Allowance
-from my_utils.untrusted.fields import float_field, index_field, read_fields
-from my_utils.untrusted.reader import as_numbers, npy_header, open_archive, read_plain_npy, reading
+from my_utils.untrusted.fields import as_numbers, float_field, index_field, read_fields, require
+from my_utils.untrusted.reader import npy_header, reading
+from my_utils.untrusted.text import shown
 
 FLAME_SITE = "https://flame.is.tue.mpg.de after registration"
 # An albedo space of colours 0..255 has a mean far above this, one of colours 0..1 never reaches it.
@@ -85,19 +85,15 @@ def save_flame(path: Path, assets: FlameAssets, *, source_sha256: str) -> None:
 
 def converted_from(path: Path) -> str:
     """The sha256 of the file that a model written by `save_flame` was read from."""
-    with reading(path), _open(path) as archive:
+    with reading(path), zipfile.ZipFile(path) as archive:
         return str(_member(archive, "source_sha256"))
-
-
-def _open(path: Path) -> zipfile.ZipFile:
-    return open_archive(path, Allowance(path.stat().st_size))
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> np.ndarray:
     """One array of a .npz file."""
-    member = archive.getinfo(f"{name}.npy")
-    with archive.open(member) as file:
-        return read_plain_npy(file, member.file_size)
+    require(archive.namelist(), f"{name}.npy")
+    with archive.open(f"{name}.npy") as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def load_landmarks(
@@ -110,7 +106,7 @@ def load_landmarks(
         fields = dict(fields)
         for name in ("full_lmk_faces_idx", "full_lmk_bary_coords"):
             if name in fields:  # published with a leading axis of one
-                fields[name] = as_numbers(fields[name]).squeeze()
+                fields[name] = as_numbers(fields[name], name).squeeze()
         return LandmarkEmbedding(
             static_faces=index_field(fields, "static_lmk_faces_idx", (51,), below=face_count),
             static_barycentric=float_field(fields, "static_lmk_bary_coords", (51, 3)),
@@ -126,12 +122,13 @@ def load_texture_space(path: Path) -> TextureSpace:
 
     The published file holds 200 directions, 1.2 GB in memory, so it is read in pieces.
     """
-    with reading(path), _open(path) as archive:
+    with reading(path), zipfile.ZipFile(path) as archive:
         if "MU.npy" in archive.namelist():
             raise _other_texture_space(path, "the albedo space FLAME_albedo_from_BFM.npz")
         mean = float_field({"mean": _member(archive, "mean")}, "mean", (None, None, 3))
         if mean.size == 0 or mean.max() <= LARGEST_UNIT_COLOUR:
             raise _other_texture_space(path, "a space of colours from 0 to 1, not to 255")
+        require(archive.namelist(), "tex_dir.npy")
         with archive.open("tex_dir.npy") as file:
             directions = _first_directions(file, mean.shape)
     return TextureSpace(mean, directions)
@@ -177,13 +174,49 @@ def load_uv_layout(
 ) -> UvLayout:
     """Read the texture layout of `head_template_mesh.obj`; UserError if it has other triangles."""
     with reading(path):
-        layout, obj_faces = read_obj(path)
+        layout, obj_faces = _read_obj(path)
     if faces is not None and not np.array_equal(obj_faces, faces):
         raise UserError(
             f"{path} has other triangles than the FLAME model ({len(obj_faces)} and {len(faces)}, "
             "or in another order): the two files must come from the same download"
         )
     return layout
+
+
+def _read_obj(path: Path) -> tuple[UvLayout, np.ndarray]:
+    """The texture layout and the vertex ids [F, 3] of the triangles, both in file order.
+
+    Raises:
+        UserError: a line cannot be read, a face is not a triangle with texture coordinates, or
+            these are not in [0, 1].
+    """
+    coordinates: list[float] = []  # two for each point
+    indices: list[int] = []  # two for each of the three corners of a face, if all is well
+    are_triangles = True
+    with path.open(encoding="latin1") as lines:
+        for number, line in enumerate(lines, start=1):
+            keyword, *words = line.split() or [""]
+            try:
+                if keyword == "vt":
+                    coordinates += (float(words[0]), float(words[1]))
+                elif keyword == "f":
+                    corners = [[int(n) for n in word.split("/")[:2]] for word in words[:4]]
+                    are_triangles &= list(map(len, corners)) == [2, 2, 2]
+                    indices += itertools.chain(*corners)
+            except (ValueError, IndexError):
+                raise UserError(
+                    f"{path}, line {number}, is not readable as OBJ: {shown(line[:60])}"
+                ) from None
+    faces = np.array(indices if are_triangles else [], dtype=np.int64).reshape(-1, 3, 2) - 1
+    if len(faces) == 0 or faces.min() < 0 or faces[..., 1].max() >= len(coordinates) // 2:
+        raise UserError(
+            f"{path} is not a triangle mesh with texture coordinates (faces written v/vt): "
+            "use the head_template_mesh.obj that comes with FLAME"
+        )
+    layout = UvLayout(np.array(coordinates, dtype=np.float32).reshape(-1, 2), faces[..., 1])
+    if not ((layout.coordinates >= 0) & (layout.coordinates <= 1)).all():
+        raise UserError(f"{path} has texture coordinates (vt) that are not between 0 and 1")
+    return layout, faces[..., 0]
 
 
 def load_texel_table(

@@ -12,8 +12,8 @@ from constants import FLAME_SLICES, PARAM_DIM
 from model.flame import FlameParams
 from my_utils.errors import UserError
 from my_utils.files.atomic import atomic_path
-from my_utils.untrusted.fields import read_fields
-from my_utils.untrusted.reader import as_numbers, reading
+from my_utils.untrusted.fields import as_numbers, read_fields, require
+from my_utils.untrusted.reader import reading
 from my_utils.untrusted.text import shown
 
 PARAMETER_FIELDS = {  # name in the parameter file: name here, in the order of the vector
@@ -24,6 +24,9 @@ PARAMETER_FIELDS = {  # name in the parameter file: name here, in the order of t
     "tex": "texture",
     "lit": "lighting",
 }
+SIZES = {
+    field: len(range(PARAM_DIM)[FLAME_SLICES[name]]) for field, name in PARAMETER_FIELDS.items()
+}
 
 
 class ParameterTable(NamedTuple):
@@ -33,7 +36,7 @@ class ParameterTable(NamedTuple):
     vectors: np.ndarray  # [P, 236] float32
 
 
-def load_parameters(path: Path) -> ParameterTable:
+def load_parameters(path: str | Path) -> ParameterTable:
     """Read DECA's parameters, six codes for each photograph.
 
     Args:
@@ -41,10 +44,11 @@ def load_parameters(path: Path) -> ParameterTable:
             DECA's own folder with the codes of each photograph in a file of its own (00017.npy;
             imgHQ... are of another data set and passed over).
     """
+    path = Path(path)
     entries = _read_folder(path) if path.is_dir() else read_fields(path)
     try:
         return _table(entries)
-    except Exception as error:  # what the entries hold may be anything
+    except ValueError as error:
         raise UserError(f"{path} does not hold DECA's parameters: {shown(error)}") from error
 
 
@@ -64,22 +68,27 @@ def _table(entries: Mapping[str, Mapping]) -> ParameterTable:
     ids = _face_ids(entries)
     vectors = np.empty((len(ids), PARAM_DIM), dtype=np.float32)
     for vector, (key, entry) in zip(vectors, entries.items(), strict=True):
-        for field, name in PARAMETER_FIELDS.items():
-            if not isinstance(entry, Mapping) or field not in entry:
-                raise ValueError(f"entry {key} has no {field!r}")
-            code = as_numbers(entry[field]).reshape(-1)
-            columns = FLAME_SLICES[name]
-            expected = columns.stop - columns.start
-            if code.size != expected or code.dtype.kind not in "iuf":
-                raise ValueError(
-                    f"entry {key} must have {expected} numbers of {field!r}, it has {code.size} "
-                    f"of type {code.dtype}"
-                )
-            vector[columns] = code
+        try:
+            np.concatenate(_codes(entry), out=vector, casting="unsafe")
+        except ValueError as error:
+            raise ValueError(f"entry {key} {error}") from error
     finite = np.isfinite(vectors).all(axis=1)
     if not finite.all():
         raise ValueError(f"entry {list(entries)[finite.argmin()]} has numbers that are not finite")
     return ParameterTable(np.array(ids, dtype=np.int64), vectors)
+
+
+def _codes(entry: object) -> list[np.ndarray]:
+    """The codes of one face, each one-dimensional, in the order of the vector."""
+    codes = []
+    for field, size in SIZES.items():
+        if not isinstance(entry, dict) or field not in entry:
+            raise ValueError(f"has no {field!r}")
+        code = as_numbers(entry[field], field).ravel()
+        if len(code) != size:
+            raise ValueError(f"must have {size} numbers of {field!r}, it has {len(code)}")
+        codes.append(code)
+    return codes
 
 
 def _face_ids(names: Iterable[str]) -> list[int]:
@@ -117,8 +126,7 @@ def load_bad_images(path: Path) -> frozenset[int]:
     """Read the ids of photographs whose parameters are wrong, from names like "00017.npy"."""
     fields = read_fields(path)
     with reading(path):
-        if "bad_images" not in fields:
-            raise ValueError("it has no field 'bad_images'")
+        require(fields, "bad_images")
         names = fields["bad_images"]
         if isinstance(names, np.ndarray):
             names = (names.astype(str) if names.dtype.kind == "S" else names).ravel().tolist()

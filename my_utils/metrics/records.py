@@ -48,8 +48,8 @@ def read_measures(path: Path) -> list[dict]:
     return rows
 
 
-def _check(row: dict) -> None:
-    if not {"measure", "value", "protocol"} <= row.keys():
+def _check(row: object) -> None:
+    if not isinstance(row, dict) or not {"measure", "value", "protocol"} <= row.keys():
         raise ValueError(f"row {row} has no measure, value or protocol")
     for name in ("measure", "protocol"):
         if not isinstance(row[name], str) or not NAME.fullmatch(row[name]):

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from my_utils.errors import UserError
 from my_utils.files.atomic import atomic_path, file_sha256
-from my_utils.files.tensors import load_tensors
+from my_utils.files.tensors import load_state
 
 NETWORKS = ("generator", "discriminator", "generator_ema")
 OPTIMIZERS = ("optimizer_g", "optimizer_d")
@@ -96,7 +96,7 @@ def load_training_state(path: Path) -> dict:
         raise UserError(f"checkpoint {path} lacks its digest {_digest_path(path).name}")
     if not _is_intact(path):
         raise UserError(f"checkpoint {path} is damaged: its sha256 is not the recorded one")
-    state = load_tensors(path)
+    state = load_state(path)
     parts = {*NETWORKS, *OPTIMIZERS, "nimg", "config"}
     if not isinstance(state, dict) or not parts <= state.keys():
         raise UserError(f"checkpoint {path} is not a training state of this project")

@@ -1,29 +1,26 @@
 """Exported generators: the files that people use, with the configuration they were trained by.
 
-A safetensors file with a sha256 over names and bytes, because safetensors does not notice a flipped
-bit, and a model card beside it. Loading executes nothing.
+A safetensors file with a digest, and a model card beside it. Loading executes nothing.
 """
 
-import hashlib
 import json
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor
 
 from model.generator import Generator
 from my_utils.errors import UserError
 from my_utils.files.atomic import atomic_path
+from my_utils.files.tensors import load_tensors, save_tensors
 from my_utils.runs.checkpoint import load_training_state, remove
 from my_utils.runs.config import RunConfig
 from my_utils.runs.model_card import model_card
 from my_utils.runs.networks import build_generator, check_weights, load_weights
 from my_utils.runs.released import released_generator
+from my_utils.untrusted.reader import reading
 
 
 def save_generator(
@@ -41,14 +38,8 @@ def save_generator(
     tensors = generator.state_dict()
     if config.condition != "vector":
         tensors["mapping.mean_w"] = generator.average_w()
-    tensors = {name: value.contiguous().cpu() for name, value in tensors.items()}
-    metadata = {
-        "config": json.dumps(config.to_dict()),
-        "nimg": str(nimg),
-        "sha256": tensor_digest(tensors),
-    }
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(safetensors.torch.save(tensors, metadata=metadata))
+    facts = {"config": json.dumps(config.to_dict()), "nimg": str(nimg)}
+    save_tensors(path, tensors, facts)
     with atomic_path(path.with_suffix(".md")) as temporary:
         temporary.write_text(model_card(config, nimg=nimg, measures=measures or {}))
 
@@ -84,7 +75,7 @@ def load_generator(path: Path, *, run_id: int | None = None) -> LoadedGenerator:
     """
     path = Path(path)
     if path.suffix == ".safetensors":
-        tensors, config, nimg = _read_safetensors(path)
+        tensors, config, nimg = _read_exported(path)
     elif path.suffix == ".model":
         tensors, config, nimg = released_generator(path, run_id)
     elif path.suffix == ".pt":
@@ -103,26 +94,9 @@ def load_generator(path: Path, *, run_id: int | None = None) -> LoadedGenerator:
     return LoadedGenerator(generator.eval().requires_grad_(False), config, nimg)
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], RunConfig, int]:
-    if not path.is_file():
-        raise UserError(f"checkpoint {path} does not exist")
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        config, nimg = json.loads(metadata["config"]), int(metadata["nimg"])
-        expected = metadata["sha256"]
-    except (safetensors.SafetensorError, KeyError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not a generator exported by this project") from error
-    if tensor_digest(tensors) != expected:
-        raise UserError(f"checkpoint {path} is damaged: its sha256 is not the recorded one")
+def _read_exported(path: Path) -> tuple[dict[str, Tensor], RunConfig, int]:
+    kind = "a generator exported by this project"
+    tensors, facts = load_tensors(path, kind, ("config", "nimg"))
+    with reading(path):
+        config, nimg = json.loads(facts["config"]), int(facts["nimg"])
     return tensors, RunConfig.from_dict(config), nimg
-
-
-def tensor_digest(tensors: dict[str, Tensor]) -> str:
-    """sha256 over names and bytes, in the order of the names."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        digest.update(struct.pack("<I", len(name)) + name.encode())
-        digest.update(tensors[name].numpy().tobytes())
-    return digest.hexdigest()

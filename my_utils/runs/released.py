@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from model.condition import condition_channels
 from my_utils.errors import UserError
-from my_utils.files.tensors import load_tensors
+from my_utils.files.tensors import load_state
 from my_utils.runs.config import RUNS, RunConfig
 from my_utils.runs.networks import build_discriminator, build_generator
 from my_utils.untrusted.fields import index_field, read_fields
@@ -70,8 +70,8 @@ def released_generator(
         UserError: the file is missing, damaged or none of the authors', or of another run.
     """
     path = Path(path)
+    weights = _parts(path, "generator_running", mmap=True)["generator_running"]
     with reading(path):
-        weights = load_tensors(path, only=["generator_running"])["generator_running"]
         config = RUNS[_run_of(path, weights, run_id)]
         with torch.device("meta"):
             generator = build_generator(config)
@@ -92,8 +92,8 @@ def released_training_state(path: Path, config: RunConfig) -> dict:
     recipe = dataclasses.replace(config, learning_rate=RunConfig.learning_rate)
     with torch.device("meta"):
         generator, discriminator = build_generator(config), build_discriminator(config)
+    file = _parts(path, *PARTS)
     with reading(path):
-        file = load_tensors(path, only=PARTS)
         weights_g, weights_d = file["generator"], file["discriminator_flm"]
         _run_of(path, weights_g, config.run_id)
         return {
@@ -107,9 +107,21 @@ def released_training_state(path: Path, config: RunConfig) -> dict:
         }
 
 
+def _parts(path: Path, *names: str, mmap: bool = False) -> dict:
+    """The content of a `.model` file, which has these parts."""
+    file = load_state(path, mmap=mmap)
+    with reading(path):
+        for name in names:
+            if not isinstance(file, dict) or not isinstance(file.get(name), dict):
+                raise ValueError(f"it has no {name!r}")
+    return file
+
+
 def _run_of(path: Path, weights: Mapping[str, Tensor], run_id: int | None) -> int:
     """The run of a checkpoint: as given, or as its folder or its condition channels tell."""
     names = {key.removeprefix("module."): value for key, value in weights.items()}
+    if FIRST_CONDITION_LAYER not in names:
+        raise ValueError("it is no generator of the authors'")
     channels = names[FIRST_CONDITION_LAYER].shape[1]
     fitting = [run for run, c in RUNS.items() if condition_channels(c.condition) == channels]
     folder = path.resolve().parent.name
@@ -174,6 +186,8 @@ def _our_weights(weights: Mapping[str, Tensor], network: nn.Module) -> dict[str,
 def _our_optimizer(optimizer: Mapping, published_keys: list[str], network: nn.Module) -> dict:
     """Published Adam moments in the order of the parameters of a network of ours."""
     trained = [key for key in published_keys if not key.endswith(("kernel", "embd_weight"))]
+    if not _is_adam(optimizer):
+        raise ValueError("its optimizer has not the state of Adam")
     group = optimizer["param_groups"][0]
     moments = {
         our_key(key): optimizer["state"].get(number)  # blocks 7 and 8 were never trained
@@ -200,8 +214,22 @@ def _our_optimizer(optimizer: Mapping, published_keys: list[str], network: nn.Mo
     }
 
 
-def _in_shape(value: Tensor, shape: torch.Size, name: str) -> Tensor:
+def _is_adam(optimizer: Mapping) -> bool:
+    """Whether this is what the optimizer Adam saves, for one group of parameters."""
+    groups, moments = optimizer.get("param_groups"), optimizer.get("state")
+    return (
+        isinstance(groups, list)
+        and len(groups) == 1
+        and {"params", "betas"} <= set(groups[0])
+        and isinstance(moments, dict)
+        and all({"exp_avg", "exp_avg_sq", "step"} <= set(moment) for moment in moments.values())
+    )
+
+
+def _in_shape(value: object, shape: torch.Size, name: str) -> Tensor:
     """The same numbers in our shape, which differs by axes of size one only."""
+    if not isinstance(value, Tensor):
+        raise ValueError(f"{name} is no tensor")
     if [size for size in value.shape if size > 1] != [size for size in shape if size > 1]:
         raise ValueError(f"{name} has shape {list(value.shape)} instead of {list(shape)}")
     return value.reshape(shape)

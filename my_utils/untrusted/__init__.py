@@ -1,4 +1,4 @@
 """Files from others are read without running anything in them.
 
-Reading order: text, reader, stand_ins, fields, torch_file.
+Reading order: text, stand_ins, torch_file, reader, fields.
 """

@@ -1,9 +1,9 @@
-"""Named arrays of strangers' files: there, of the shape wanted, finite, with indices in range.
+"""Named arrays of files from others: there, of the shape wanted, finite, with indices in range.
 
-A check raises ValueError with half a sentence; `safe_read.reading` puts the file's name before it.
+A check raises ValueError with half a sentence; `reader.reading` puts the file's name before it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,23 @@ def read_fields(path: Path) -> Mapping:
         if not isinstance(fields, Mapping):
             raise ValueError("it does not hold a dictionary")
     return fields
+
+
+def require(fields: Container[str], *names: str) -> None:
+    """ValueError where one of these fields is missing."""
+    if missing := [name for name in names if name not in fields]:
+        raise ValueError(f"it has no field {missing[0]!r}")
+
+
+def as_numbers(value: object, name: str) -> np.ndarray:
+    """The field `name` of a file as an array; ValueError where it is none of numbers."""
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name!r} does not hold numbers: {error}") from error
+    if array.dtype.kind not in "iuf":
+        raise ValueError(f"{name!r} does not hold numbers")
+    return array
 
 
 @np.errstate(over="ignore")  # what float32 cannot hold becomes infinite, and is refused
@@ -46,14 +63,11 @@ def index_field(
 
 
 def _numbers(fields: Mapping, name: str, shape: Shape) -> np.ndarray:
-    if name not in fields:
-        raise ValueError(f"it has no field {name!r}")
-    array = np.asarray(fields[name])
+    require(fields, name)
+    array = as_numbers(fields[name], name)
     if array.ndim != len(shape) or any(
         size not in (None, found) for size, found in zip(shape, array.shape, strict=True)
     ):
         expected = ", ".join("any" if size is None else str(size) for size in shape)
         raise ValueError(f"{name!r} has shape {array.shape} instead of ({expected})")
-    if array.dtype.kind not in "iuf":
-        raise ValueError(f"{name!r} does not hold numbers")
     return array

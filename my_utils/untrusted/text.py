@@ -1,10 +1,10 @@
-"""Text of strangers: what it may look like in a sentence, and where the paths in it may lead."""
+"""Text from files of others: what it may look like in a sentence, and where the paths in it may lead."""
 
 from pathlib import Path
 
 from my_utils.errors import UserError
 
-LONGEST = 300  # characters of foreign text in a sentence
+LONGEST = 300  # characters of such text in a sentence
 FORMULA_STARTS = tuple("=+-@＝＋－＠")  # of a cell, for spreadsheets of any country
 
 
@@ -21,7 +21,7 @@ def is_formula(text: str) -> bool:
 
 
 def path_below(folder: Path, name: str) -> Path:
-    """Where a file or folder of this name goes in a stranger's folder.
+    """Where a file or folder of this name goes in a folder of others.
 
     Raises:
         UserError: a link in the folder would lead out of it.

@@ -42,8 +42,8 @@ def entries() -> dict:
         ({"lit": np.zeros((9, 4))}, "entry 00017.pkl must have 27 numbers of 'lit', it has 36"),
         ({"cam": np.array([8, np.nan, 0])}, "entry 00017.pkl has numbers that are not finite"),
         ({"cam": np.array([8, 1e300, 0])}, "entry 00017.pkl has numbers that are not finite"),
-        ({"cam": np.array(["8", "0", "0"])}, "entry 00017.pkl must have 3 numbers.*type <U1"),
-        ({"tex": None}, "entry 00017.pkl must have 50 numbers of 'tex'"),
+        ({"cam": np.array(["8", "0", "0"])}, "entry 00017.pkl 'cam' does not hold numbers"),
+        ({"tex": None}, "entry 00017.pkl 'tex' does not hold numbers"),
     ],
 )
 @pytest.mark.filterwarnings("error")

@@ -72,7 +72,7 @@ def convert_faces(
         crop = crops[face.name] if crops is not None else None
         try:
             converted = convert_face(face.face, flame, crop=crop, keep_texture=keep_texture)
-        except Exception as error:  # its numbers may be anything, far too large ones too
+        except ValueError as error:
             raise UserError(f"face {shown(face.name)} of {face.file}: {shown(error)}") from error
         sources.append((face.name, face.file))
         vectors.append(converted.params.to_vector()[0].numpy())

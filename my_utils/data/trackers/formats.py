@@ -20,8 +20,7 @@ from my_utils.data.trackers.cameras import (
     rotation_6d_to_matrix,
     rotation_matrix,
 )
-from my_utils.untrusted.fields import float_field
-from my_utils.untrusted.reader import as_numbers
+from my_utils.untrusted.fields import as_numbers, float_field
 
 
 def _no_rotation() -> np.ndarray:
@@ -63,7 +62,7 @@ class Fields:
     def array(self, *names: str, shape: tuple[int | None, ...]) -> np.ndarray:
         """The first of these fields that is there, without leading axes of one."""
         name = self.spelling(*names)
-        value = np.atleast_1d(as_numbers(self.values[name]))
+        value = np.atleast_1d(as_numbers(self.values[name], name))
         while value.ndim > len(shape) and len(value) == 1:
             value = value[0]
         return float_field({name: value}, name, shape)
@@ -88,7 +87,7 @@ class Fields:
     def rotation(self, *names: str) -> np.ndarray:
         """A rotation [3, 3], written as a matrix, as six numbers or as axis-angle."""
         name = self.spelling(*names)
-        size = as_numbers(self.values[name]).size
+        size = as_numbers(self.values[name], name).size
         if size == 6:
             return rotation_6d_to_matrix(self.array(name, shape=(6,)))
         if size == 3:
@@ -105,7 +104,7 @@ class Fields:
 
     def leave_out(self, description: str, *names: str) -> None:
         """Note that these fields are left out, if they say something."""
-        if any(np.any(as_numbers(self.values[name])) for name in names if self.has(name)):
+        if any(np.any(as_numbers(self.values[name], name)) for name in names if self.has(name)):
             self.notes.append(f"left out: {description}")
 
 

@@ -84,7 +84,7 @@ def tracked_faces(tool_name: str, path: Path, flame_version: str | None) -> Iter
                 yield NamedFace(name if count == 1 else f"{number:05d}", file, face)
         except UserError:
             raise
-        except Exception as error:  # what the file holds may be anything
+        except ValueError as error:
             raise UserError(
                 f"{file} does not hold a face of {tool_name}: {shown(error)}"
             ) from error
@@ -120,16 +120,26 @@ def _nerf_entries(folder: Path) -> Iterator[tuple[str, Path, Mapping]]:
     """The frames of a NeRF export: cameras in transforms.json, parameters in files it names."""
     with reading(folder / NERF_FILE):
         scene = json.loads((folder / NERF_FILE).read_text())
-        frames = [(Path(f["file_path"]), f["flame_param_path"], scene | f) for f in scene["frames"]]
-        if not frames:
+        frames = scene.get("frames") if isinstance(scene, dict) else None
+        if not isinstance(frames, list) or not frames:
             raise ValueError("it has no frames")
-        for _, parameters, _ in frames:  # those of several exports are merged by names of others
-            if not is_inside(folder / parameters, folder.resolve().parent):
-                raise ValueError(f"its parameters {parameters!r} are far from its folder")
-    for photograph, parameters, values in frames:
+        for frame in frames:
+            _check_frame(frame, folder)
+    for frame in frames:
+        photograph, parameters = Path(frame["file_path"]), frame["flame_param_path"]
         fields = read_fields(folder / parameters)
-        camera = {name: values.get(name) for name in NERF_CAMERA}
+        camera = {name: (scene | frame).get(name) for name in NERF_CAMERA}
         yield photograph.stem, folder / parameters, {**fields, **camera}
+
+
+def _check_frame(frame: object, folder: Path) -> None:
+    """ValueError where a frame does not name its picture, and its parameters near the folder."""
+    names = ("file_path", "flame_param_path")
+    if not isinstance(frame, dict) or not all(isinstance(frame.get(name), str) for name in names):
+        raise ValueError(f"one of its frames has no {' and '.join(names)}")
+    # Those of several exports are merged by names of others.
+    if not is_inside(folder / frame["flame_param_path"], folder.resolve().parent):
+        raise ValueError(f"its parameters {frame['flame_param_path']!r} are far from its folder")
 
 
 def _name(file: Path, root: Path) -> str:
@@ -218,6 +228,8 @@ def read_crops(path: Path) -> dict[str, Crop]:
         if not set(CROP_COLUMNS) <= set(rows.fieldnames or ()):
             raise ValueError(f"its first line must be {','.join(CROP_COLUMNS)}")
         for row in rows:
+            if None in row.values():
+                raise ValueError(f"line {rows.line_num} has too few cells")
             crop = Crop(*(float(row[column]) for column in Crop._fields))
             if not (all(map(math.isfinite, crop)) and crop.size > 0 and crop.image_size > 0):
                 raise ValueError(f"the crop of {row['name']} is not one")

@@ -8,17 +8,13 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from constants import PARAM_DIM
 from model.flame import FlameParams
-from my_utils.errors import UserError
-from my_utils.files.atomic import atomic_path
-from my_utils.runs.generators import tensor_digest
+from my_utils.files.tensors import load_tensors, save_tensors
 from my_utils.runs.networks import load_weights
 from my_utils.untrusted.reader import reading
 
@@ -94,15 +90,8 @@ class ParameterRegressor(nn.Module):
 
 def save_regressor(path: Path, regressor: ParameterRegressor, *, faces: int) -> None:
     """Write the network with its size, its width and the number of photographs it has seen."""
-    tensors = {name: value.contiguous().cpu() for name, value in regressor.state_dict().items()}
-    metadata = {
-        "config": json.dumps({"size": regressor.size, "width": regressor.width}),
-        "faces": str(faces),
-        "sha256": tensor_digest(tensors),
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(safetensors.torch.save(tensors, metadata=metadata))
+    config = json.dumps({"size": regressor.size, "width": regressor.width})
+    save_tensors(path, regressor.state_dict(), {"config": config, "faces": str(faces)})
 
 
 def load_regressor(path: Path) -> ParameterRegressor:
@@ -112,14 +101,11 @@ def load_regressor(path: Path) -> ParameterRegressor:
         UserError: the file is missing, damaged or of another kind.
     """
     path = Path(path)
+    tensors, facts = load_tensors(path, "a regressor of face parameters", ("config", "faces"))
     with reading(path):
-        with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if not {"faces", "config", "sha256"} <= metadata.keys():
-            raise ValueError("it is not a regressor of face parameters")
-        if tensor_digest(tensors) != metadata["sha256"]:
-            raise UserError(f"{path} is damaged: its sha256 is not the recorded one")
-        regressor = ParameterRegressor(**json.loads(metadata["config"]))
+        config = json.loads(facts["config"])
+        if not isinstance(config, dict) or set(config) != {"size", "width"}:
+            raise ValueError("its configuration is not a regressor's")
+        regressor = ParameterRegressor(**config)
     load_weights(regressor, tensors, path)
     return regressor.eval().requires_grad_(False)

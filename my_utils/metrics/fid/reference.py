@@ -26,6 +26,7 @@ from my_utils.files.workers import ordered_map
 from my_utils.metrics.fid.distances import FeatureStatistics, collect_statistics
 from my_utils.metrics.fid.feature_networks import FeatureNetwork
 from my_utils.metrics.fid.protocol import Protocol
+from my_utils.untrusted.fields import as_numbers, read_fields, require
 from my_utils.untrusted.reader import reading
 
 PUBLISHED_NAME = re.compile(r"ffhq_(\d+)X\1_fid_stats\.npz")
@@ -165,8 +166,9 @@ def load_statistics(path: Path, network: FeatureNetwork, size: int) -> FeatureSt
         raise UserError(f"{path} has published statistics: they need --protocol published")
     if int(published[1]) != size:
         raise UserError(f"{path} is of {published[1]} pixels, the generator draws {size}")
-    with reading(path), np.load(path) as file:
-        return FeatureStatistics(None, *_moments(file))
+    fields = read_fields(path)
+    with reading(path):
+        return FeatureStatistics(None, *_moments(fields))
 
 
 def _expected(network: FeatureNetwork, size: int) -> Description:
@@ -194,8 +196,10 @@ def _save(path: Path, statistics: FeatureStatistics, description: Description) -
 
 def _load(path: Path, expected: Description) -> FeatureStatistics:
     """Read a file of `_save` whose description agrees with what is expected, in every point."""
-    with reading(path), np.load(path) as file:
-        found = json.loads(str(file["description"]))
+    fields = read_fields(path)
+    with reading(path):
+        require(fields, "description", "count", "kept")
+        found = json.loads(str(fields["description"]))
         for name, value in expected.items():
             if found.get(name) != value:
                 raise UserError(
@@ -203,12 +207,13 @@ def _load(path: Path, expected: Description) -> FeatureStatistics:
                     f"{found.get(name)!r} instead of {value!r}"
                 )
         return FeatureStatistics(
-            int(file["count"]), *_moments(file), torch.from_numpy(file["kept"])
+            int(fields["count"]), *_moments(fields), torch.from_numpy(fields["kept"])
         )
 
 
-def _moments(file: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    mean, covariance = file["mu"].astype(np.float64), file["sigma"].astype(np.float64)
+def _moments(fields: Mapping) -> tuple[np.ndarray, np.ndarray]:
+    require(fields, "mu", "sigma")
+    mean, covariance = (as_numbers(fields[n], n).astype(np.float64) for n in ("mu", "sigma"))
     if mean.ndim != 1 or covariance.shape != 2 * mean.shape:
         raise ValueError(f"mu {mean.shape} and sigma {covariance.shape} do not fit together")
     if not np.isfinite(mean).all() or not np.allclose(covariance, covariance.T):

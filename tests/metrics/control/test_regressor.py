@@ -103,7 +103,7 @@ def test_damaged_and_other_files_are_refused_by_name(tmp_path, resources):
     path.write_bytes(data)
     generator = next(resources.rglob("generator-*.safetensors"))
     for file, phrase in (
-        (path, "regressor.safetensors is damaged"),
+        (path, "regressor.safetensors .*its sha256 is not the recorded one"),
         (generator, "not a regressor"),
         (tmp_path / "absent.safetensors", "does not exist"),
     ):

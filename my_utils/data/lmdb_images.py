@@ -10,7 +10,7 @@ import numpy as np
 from constants import LMDB_SIZES
 from my_utils.errors import UserError
 from my_utils.files.image_codec import decode_image
-from my_utils.files.lmdb_file import LmdbFile
+from my_utils.files.lmdb_file import LmdbFile, open_lmdb
 
 NORMAL_MAP = "norm_map_"  # key prefix; photographs and textured renderings have none
 
@@ -64,22 +64,13 @@ class LmdbImages:
     def sizes(self, prefix: str = "") -> list[int]:
         """The picture sizes there are, in pixels, ascending."""
         with self._listing() as file:
-            starts = {size: f"{prefix}{size}-".encode() for size in LMDB_SIZES}
-            return [
-                size
-                for size, start in starts.items()
-                if next(file.keys(start), b"").startswith(start)
-            ]
+            return [n for n in LMDB_SIZES if file.keys(f"{prefix}{n}-".encode(), limit=1)]
 
     def ids(self, size: int, prefix: str = "") -> np.ndarray:
         """The ids that have a picture of this size: int64, ascending."""
         start = f"{prefix}{size}-".encode()
-        ids = []
         with self._listing() as file:
-            for key in file.keys(start):
-                if not key.startswith(start):
-                    break
-                ids.append(int(key[len(start) :]))
+            ids = [int(key[len(start) :]) for key in file.keys(start)]
             return np.sort(np.array(ids, dtype=np.int64))
 
     @contextlib.contextmanager
@@ -96,8 +87,8 @@ class LmdbImages:
         if not path.exists():
             raise UserError(f"there is no LMDB in {self.path}: make it with {self.made_by}")
         try:
-            return LmdbFile(path)
-        except (OSError, ValueError) as error:
+            return open_lmdb(path)
+        except (OSError, ValueError, UserError) as error:
             raise self._unusable(error) from error
 
     def _unusable(self, error: Exception) -> UserError:

@@ -8,7 +8,6 @@ import contextlib
 import fcntl
 import mmap
 import os
-from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -136,7 +135,9 @@ class LmdbWriter:
             file.unlink()
             return
         try:
-            deque(LmdbFile(file).keys(), maxlen=0)
+            unfinished = LmdbFile(file)
+            unfinished.keys()
+            unfinished.close()
         except (OSError, ValueError) as error:
             raise UserError(
                 f"{file} is damaged ({error}): delete {self.partial} to start again"

@@ -234,31 +234,23 @@ def test_what_is_no_lmdb_is_a_sentence(paths, kind):
         FaceDataset(Resources(paths.root), CONFIG)
 
 
-def test_lmdbs_are_only_read(paths, monkeypatch):
+def test_lmdbs_are_only_read(paths):
     """As on a read-only medium; permissions do not keep root from writing."""
-    opened = []
-    open_file = os.open
-    monkeypatch.setattr(os, "open", lambda *a, **o: opened.append(a) or open_file(*a, **o))
+    files = [paths.photographs / "data.mdb", paths.renderings / "data.mdb"]
+    before = [(file.read_bytes(), file.stat().st_mtime_ns) for file in files]
     FaceDataset(Resources(paths.root), CONFIG)[0]
-    assert len(opened) == 2 and all(flags == os.O_RDONLY for _, flags in opened)
+    assert [(file.read_bytes(), file.stat().st_mtime_ns) for file in files] == before
     assert os.listdir(paths.photographs) == os.listdir(paths.renderings) == ["data.mdb"]
 
 
 def test_an_lmdb_that_is_cut_during_training_stops_with_a_sentence(paths):
     dataset = FaceDataset(Resources(paths.root), CONFIG)
     os.truncate(paths.renderings / "data.mdb", 5 * 4096)
-    with pytest.warns(UserWarning, match="shorter"), pytest.raises(UserError, match="of 40 faces"):
+    with (
+        pytest.warns(UserWarning, match="truncated"),
+        pytest.raises(UserError, match="of 40 faces"),
+    ):
         dataset[0]
-
-
-def test_a_damaged_tree_is_a_sentence(paths):
-    file = paths.photographs / "data.mdb"
-    damaged = bytearray(file.read_bytes())
-    for page in range(2 * 4096, len(damaged), 4096):
-        damaged[page + 16 : page + 20] = b"\xff\xff\xff\x7f"  # where its first nodes are
-    file.write_bytes(damaged)
-    with pytest.raises(UserError, match="not a usable LMDB.*prepare_ffhq_multiscale_dataset.py"):
-        FaceDataset(Resources(paths.root), CONFIG)
 
 
 def test_a_size_that_is_not_there_is_a_sentence(original):

@@ -12,7 +12,6 @@ import pytest
 
 import my_utils.files.lmdb_writer as lmdb_writer
 from my_utils.errors import UserError
-from my_utils.files.lmdb_file import LmdbFile
 from my_utils.files.lmdb_writer import LmdbWriter
 
 RECORDS = {f"256-{n:05d}": np.random.default_rng(n).bytes(50 + 97 * n) for n in range(120)}
@@ -144,16 +143,15 @@ except UserError as error:
     assert contents(tmp_path / "a.lmdb") == RECORDS | {"length": b"120"}
 
 
-@pytest.mark.parametrize("place", ["end", "root", "leaf"])
+@pytest.mark.parametrize("place", ["end", "first page", "leaf"])
 def test_a_damaged_unfinished_build_is_refused_before_it_can_crash(tmp_path, place):
     build(tmp_path / "a.lmdb", stop_at=100)
     file = tmp_path / "a.lmdb.partial" / "data.mdb"
     if place == "end":
         os.truncate(file, file.stat().st_size - 4096)
     else:
-        root = LmdbFile(file)._meta.root
-        other = next(n for n in range(2, 99) if file.read_bytes()[4096 * n + 10] == 2)  # a leaf
-        page = root if place == "root" else other
+        leaf = next(n for n in range(2, 99) if file.read_bytes()[4096 * n + 10] == 2)
+        page = 0 if place == "first page" else leaf
         with file.open("rb+") as damaged:
             damaged.seek(4096 * page)
             damaged.write(bytes(4096))

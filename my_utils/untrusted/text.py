@@ -1,4 +1,4 @@
-"""Text from files of others: what it may look like in a sentence, and where the paths in it may lead."""
+"""Text from others: what it may look like in a sentence, and where the paths in it may lead."""
 
 from pathlib import Path
 

@@ -11,11 +11,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import viser
-import viser.infra._infra
 
 from my_utils.errors import UserError
 from my_utils.faces.sliders import NECK_AND_EYES, SLIDERS, STYLE_AND_CAMERA, Slider
@@ -56,21 +54,30 @@ class LocalServer(viser.ViserServer):
         host = "localhost" if self.get_host() == "0.0.0.0" else self.get_host()  # noqa: S104
         return f"http://{host}:{self.get_port()}"
 
+    def refuse_other_pages(self) -> None:
+        """Hang up on every page but this machine's own: viser lets any website press buttons."""
+        connections = self._websock_server  # the only ones who know where a page is from
+
+        async def refuse(connection: viser.infra.WebsockClientConnection) -> None:
+            websocket = connections._live_connections[connection.client_id]
+            origin = websocket.request.headers.get("Origin")
+            if origin is not None and not OWN_PAGE.fullmatch(origin):
+                await websocket.close(1008, "a page of another website")
+
+        connections.on_client_connect(refuse)
+        connections.disconnect_all_clients()  # who came before; own pages come again
+
 
 def start_server(host: str, port: int) -> LocalServer:
     """A server without widgets, which prints nothing; port 0 takes any free one.
 
     At this machine's own address it answers its own page alone, and no other that is open in the
-    same browser: viser lets any website look and press buttons.
+    same browser.
     """
-    own_pages = [None, OWN_PAGE] if host in LOOPBACK else None
-    websockets = viser.infra._infra.websockets.asyncio.server
-    serve = partial(websockets.serve, origins=own_pages)
-    with (
-        contextlib.redirect_stdout(io.StringIO()),
-        mock.patch.object(websockets, "serve", serve),
-    ):
+    with contextlib.redirect_stdout(io.StringIO()):
         server = LocalServer(host, port, label="GIF viewer", verbose=False)
+    if host in LOOPBACK:
+        server.refuse_other_pages()
     server.gui.configure_theme(show_logo=False, show_share_button=False)
     server.scene.configure_default_lights(cast_shadow=False)  # slow where there is no GPU
     server.scene.configure_environment_map(None)

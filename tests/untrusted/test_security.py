@@ -380,24 +380,25 @@ def test_a_sound_track_is_no_list_of_other_files(tmp_path, text):
 def test_the_viewer_answers_its_own_page_alone():
     viser = pytest.importorskip("viser", reason="needs `pip install -r requirements-viewer.txt`")
     import websockets.sync.client
-    from websockets.exceptions import InvalidStatus
+    from websockets.exceptions import ConnectionClosed
 
     from my_utils.viewer.page import start_server
 
     server = start_server("127.0.0.1", 0)
     address = f"ws://127.0.0.1:{server.get_port()}"
 
-    def visit(origin: str) -> None:
+    def first_message(origin: str) -> object:
         options = {"origin": origin, "subprotocols": [f"viser-v{viser.__version__}"]}
-        websockets.sync.client.connect(address, **options).close()
+        with websockets.sync.client.connect(address, **options) as page:
+            return page.recv(timeout=20)
 
     try:
         assert server.get_host() == "127.0.0.1"
-        visit(f"http://127.0.0.1:{server.get_port()}")
-        visit("http://localhost:9000")  # where the port comes over ssh
+        assert first_message(f"http://127.0.0.1:{server.get_port()}")
+        assert first_message("http://localhost:9000")  # where the port comes over ssh
         for origin in ("https://evil.example", "http://127.0.0.1.evil.example", "null"):
-            with pytest.raises(InvalidStatus):
-                visit(origin)
+            with pytest.raises(ConnectionClosed, match="1008"):
+                first_message(origin)
     finally:
         server.stop()
 

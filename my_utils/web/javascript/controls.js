@@ -7,6 +7,7 @@ export function buttonRow(actions, { label, keys = {} } = {}) {
   if (label) row.append(make("span", { textContent: label }));
   for (const [name, action] of Object.entries(actions)) {
     const button = make("button", { type: "button", textContent: name, onclick: action });
+    button.dataset.name = name;
     if (keys[name]) button.append(make("kbd", { textContent: keys[name].toUpperCase() }));
     row.append(button);
   }
@@ -37,7 +38,9 @@ export class SliderRow {
     this.digits = step < 0.1 ? 2 : step < 1 ? 1 : 0;
     this.input.oninput = () => change(Number(this.input.value));
     this.input.ondblclick = reset;
-    this.input.onkeydown = (event) => event.key === "Delete" && reset();
+    this.input.onkeydown = (event) => {
+      if (event.key === "Delete") reset();
+    };
     this.element = make("div", { className: "slider" });
     this.element.append(label, this.input, this.output);
   }

@@ -200,9 +200,16 @@ function showValues() {
 showValues();
 
 // For the console and for experiments: draws a face of 236 numbers, without changing what is shown.
-globalThis.drawFace = async (vector, seed, { truncation = 1, centerEyes = false, ...turned } = {}) => {
+globalThis.drawFace = async (vector, seed, options = {}) => {
+  const { truncation = 1, centerEyes = false, neck = [0, 0, 0], eyes = [0, 0, 0, 0, 0, 0] } = options;
   await client.ready;
-  const { neck = new Float32Array(3), eyes = new Float32Array(6) } = turned;
-  const params = fromVector(Float32Array.from(vector));
-  return client.draw({ params, neck, eyes, seed, truncation, centerEyes, zoom: 1 });
+  return client.draw({
+    params: fromVector(Float32Array.from(vector)),
+    neck: Float32Array.from(neck),
+    eyes: Float32Array.from(eyes),
+    seed,
+    truncation,
+    centerEyes,
+    zoom: 1,
+  });
 };

@@ -35,17 +35,23 @@ class Rendering(NamedTuple):
     mask: Tensor  # [N, 1, S, S], 1 where the mesh is seen, 0 elsewhere
 
 
+def spherical_harmonics(
+    normals: Tensor,  # [N, 3, ...], not necessarily of unit length
+) -> Tensor:
+    """The nine harmonics [N, 9, ...] of DECA's lighting, without their factors."""
+    x, y, z = normals.unbind(dim=1)
+    one = torch.ones_like(x)
+    harmonics = [one, x, y, z, x * y, x * z, y * z, x * x - y * y, 3 * z * z - 1]
+    return torch.stack(harmonics, dim=1)
+
+
 def spherical_harmonics_shading(
     normals: Tensor,  # [N, 3, H, W], not necessarily of unit length
     lighting: Tensor,  # [N, 9, 3] harmonics x RGB
 ) -> Tensor:
     """Shading [N, 3, H, W], RGB, by which to multiply the albedo."""
-    x, y, z = normals.unbind(dim=1)
-    one = torch.ones_like(x)
-    harmonics = [one, x, y, z, x * y, x * z, y * z, x * x - y * y, 3 * z * z - 1]
-    basis = torch.stack(harmonics, dim=1)
     scaled = lighting * lighting.new_tensor(SH_FACTORS)[:, None]
-    return torch.einsum("nkhw,nkc->nchw", basis, scaled)
+    return torch.einsum("nkhw,nkc->nchw", spherical_harmonics(normals), scaled)
 
 
 class MeshRenderer(nn.Module):

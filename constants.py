@@ -30,6 +30,7 @@ EYE_TARGETS = ((0.2419, -0.0499), (-0.2441, -0.0491))
 REPOSITORY = Path(__file__).resolve().parent
 resources_root = Path(os.environ.get("GIF_RESOURCES", REPOSITORY / "GIF_resources"))
 demo_root = REPOSITORY / "GIF_resources_demo"
+DEMO_GENERATOR = REPOSITORY / "my_utils" / "demo" / "generator-demo.safetensors"  # shipped
 
 
 @dataclass(frozen=True)

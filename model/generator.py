@@ -40,7 +40,7 @@ def pixel_norm(x: Tensor) -> Tensor:
 class MappingNetwork(nn.Module):
     """Maps z, and for vector conditioning the FLAME parameters, to the intermediate style w."""
 
-    mean_w: Tensor  # [w_dim], zero until measured
+    mean_w: Tensor  # [w_dim], the mean style for truncation; zero until it is filled
 
     def __init__(self, z_dim: int, w_dim: int, layers: int, vector_dim: int = 0) -> None:
         super().__init__()
@@ -86,6 +86,8 @@ class MappingNetwork(nn.Module):
                 f"truncation_psi must be 1 with vector conditioning, not {psi}: there w carries "
                 "the FLAME parameters too, and pulling it to a mean would change the face itself"
             )
+        if not self.mean_w.any():
+            raise ValueError("the mean style is not known: fill mapping.mean_w with average_w()")
         return self.mean_w + psi * (w - self.mean_w)
 
 
@@ -248,8 +250,6 @@ class Generator(nn.Module):
         if len(z) != len(condition):
             raise ValueError(f"{len(z)} styles do not match {len(condition)} conditions")
         by_vector = self.condition_kind == "vector"
-        if truncation_psi != 1 and not by_vector and not self.mapping.mean_w.any():
-            self.mapping.mean_w.copy_(self.average_w())
         w = self.mapping(z, condition if by_vector else None)
         w = self.mapping.truncate(w, truncation_psi)
         return self.synthesis(w, None if by_vector else condition)

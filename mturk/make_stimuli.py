@@ -17,14 +17,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import (
-    add_generator_options,
-    add_resource_options,
-    choose_checkpoint,
-    run_script,
-    script_parser,
-)
+from my_utils.cli import add_resource_options, run_script, script_parser
 from my_utils.errors import UserError
+from my_utils.faces.options import add_generator_options, synthesizer_from_args
 
 MOST_PICTURES = 2000  # without --yes
 
@@ -54,12 +49,9 @@ def main() -> None:
     path = args.design / "design.toml" if repeated else args.design
     if not path.is_file():
         raise UserError(f"there is no design {path}: write one after docs/stimuli.md")
-    checkpoint = choose_checkpoint(args)
 
     from my_utils.faces.named_factors import load_named_expressions
-    from my_utils.faces.synthesizer import FaceSynthesizer
     from my_utils.files.atomic import file_sha256
-    from my_utils.runs.runtime import select_device
     from my_utils.stimuli.design_file import read_design
     from my_utils.stimuli.plan import picture_count
     from my_utils.stimuli.report import write_report
@@ -67,12 +59,7 @@ def main() -> None:
     from my_utils.study.lists import write_lists
     from my_utils.study.presentation import read_presentation
 
-    synthesizer = FaceSynthesizer.from_checkpoint(
-        checkpoint,
-        resources=args.resources,
-        device=select_device(args.device),
-        run_id=args.run_id,
-    )
+    synthesizer = synthesizer_from_args(args)
     expressions = load_named_expressions(synthesizer.resources.paths.named_expressions)
     design = read_design(path, expressions)
     read_presentation(path, design.factors)  # mistakes show before anything is drawn
@@ -80,9 +67,9 @@ def main() -> None:
     if count > MOST_PICTURES and not args.yes:
         raise UserError(f"{path} asks for {count} pictures: if you mean it, add --yes")
     folder = path.parent if repeated else synthesizer.outdir(None, f"stimuli/{path.stem}")
-    generator = "demo" if args.ckpt == "demo" else checkpoint.name
+    generator = "demo" if args.ckpt == "demo" else synthesizer.file.name
     made = make_set(
-        design, args.outdir or folder, synthesizer, expressions, file_sha256(checkpoint)
+        design, args.outdir or folder, synthesizer, expressions, file_sha256(synthesizer.file)
     )
     for sentence in write_report(made, design, synthesizer.dataset_params(), generator):
         print(sentence)

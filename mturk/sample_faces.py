@@ -19,14 +19,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import (
+from my_utils.cli import add_resource_options, positive_int, run_script, script_parser, whole_number
+from my_utils.faces.options import (
     add_generator_options,
-    add_resource_options,
     choose_checkpoints,
-    positive_int,
-    run_script,
-    script_parser,
-    whole_number,
+    chosen_device,
+    write_demo_head,
 )
 from my_utils.study.trial import MODEL_OF_RUN
 
@@ -59,8 +57,9 @@ def main() -> None:
     published = list(MODEL_OF_RUN) if args.study == "pairwise" else [29]
     args.generators = args.generators or [{"ckpt": None, "run_id": run} for run in published]
     paths = choose_checkpoints(args)
+    for path in paths:
+        write_demo_head(path, args.resources)
 
-    from my_utils.runs.runtime import select_device
     from my_utils.study.pictures import draw_study
 
     outdir, pictures = draw_study(
@@ -68,7 +67,7 @@ def main() -> None:
         paths,
         outdir=args.outdir,
         resources=args.resources,
-        device=select_device(args.device),
+        device=chosen_device(args),
         conditions=args.conditions,
         styles=args.styles,
         seed=args.seed,

@@ -25,8 +25,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import add_synthesis_options, run_script, script_parser
-from my_utils.metrics.fid.protocol import add_protocol_options
+from my_utils.cli import run_script, script_parser
+from my_utils.faces.options import add_synthesis_options
+from my_utils.metrics.fid.options import add_protocol_options, measurements_from_args
 
 
 def parse_args() -> argparse.Namespace:
@@ -40,10 +41,9 @@ def main() -> None:
     args = parse_args()
 
     from my_utils.files.tables import markdown_table
-    from my_utils.metrics.fid.measurement import Measurement
 
     rows = []
-    for measurement in Measurement.several_from_args(args):
+    for measurement in measurements_from_args(args):
         values = measurement.measure(*measurement.faces())
         path = measurement.synthesizer.outdir(args.outdir, "") / "measures.jsonl"
         measurement.append(path, values)

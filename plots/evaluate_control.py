@@ -27,8 +27,9 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import add_synthesis_options, positive_int, run_script, script_parser
+from my_utils.cli import positive_int, run_script, script_parser
 from my_utils.errors import UserError
+from my_utils.faces.options import add_synthesis_options, synthesizer_from_args
 
 if TYPE_CHECKING:
     from my_utils.faces.synthesizer import FaceSynthesizer
@@ -62,13 +63,12 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
 
-    from my_utils.faces.synthesizer import FaceSynthesizer
     from my_utils.metrics.condition_error import SHUFFLES
     from my_utils.metrics.control.visible_factors import VisibleFactors
 
     if args.count <= SHUFFLES:
         raise UserError(f"--count {args.count} is too small: pass more than {SHUFFLES} faces")
-    synthesizer = FaceSynthesizer.from_args(args)
+    synthesizer = synthesizer_from_args(args)
     demo = synthesizer.config.demo
     if args.measure == "condition" and not demo:
         raise UserError(
@@ -192,14 +192,13 @@ def record(
     **explanation: object,
 ) -> None:
     """Add what was measured to the measures of the run."""
-    from my_utils.cli import choose_checkpoint
     from my_utils.metrics.records import append_measure
 
     explanation |= {
         "seed": 0,  # faces and styles are the first ones
         "truncation": args.truncation,
         "run_id": synthesizer.config.run_id,
-        "generator": str(choose_checkpoint(args)),
+        "generator": str(synthesizer.file),
         "nimg": synthesizer.nimg,
     }
     path = synthesizer.outdir(args.outdir, "") / "measures.jsonl"

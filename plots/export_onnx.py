@@ -17,13 +17,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import (
-    add_generator_options,
-    add_resource_options,
-    choose_checkpoint,
-    run_script,
-    script_parser,
-)
+from my_utils.cli import add_resource_options, run_script, script_parser
+from my_utils.faces.options import add_generator_options, choose_checkpoint
 
 
 def parse_args() -> argparse.Namespace:

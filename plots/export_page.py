@@ -20,7 +20,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import add_generator_options, add_resource_options, run_script, script_parser
+from my_utils.cli import add_resource_options, run_script, script_parser
+from my_utils.faces.options import add_generator_options, synthesizer_from_args
 
 
 def parse_args() -> argparse.Namespace:
@@ -44,10 +45,9 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from my_utils.faces.synthesizer import FaceSynthesizer
     from my_utils.web.page import write_page
 
-    synthesizer = FaceSynthesizer.from_args(args)
+    synthesizer = synthesizer_from_args(args)
     written = write_page(
         args.out,
         synthesizer,

@@ -18,14 +18,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import (
-    add_synthesis_options,
-    parse_seeds,
-    positive_int,
-    run_script,
-    script_parser,
-)
+from my_utils.cli import parse_seeds, positive_int, run_script, script_parser
 from my_utils.errors import UserError
+from my_utils.faces.options import add_synthesis_options, synthesizer_from_args
 
 
 def parse_args() -> argparse.Namespace:
@@ -105,10 +100,9 @@ def main() -> None:
 
     from model.camera import center_eyes
     from model.condition import shrink
-    from my_utils.faces.synthesizer import FaceSynthesizer
     from my_utils.files.film import FilmWriter
 
-    synthesizer = FaceSynthesizer.from_args(args)
+    synthesizer = synthesizer_from_args(args)
     name, params, first_style = read_sequence(args, synthesizer)
     seeds = seeds or [first_style]
     for field in {"texture", "lighting"} - set(args.per_frame):

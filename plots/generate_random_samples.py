@@ -18,7 +18,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import add_synthesis_options, parse_seeds, run_script, script_parser
+from my_utils.cli import parse_seeds, run_script, script_parser
+from my_utils.faces.options import add_synthesis_options, synthesizer_from_args
 
 GRID_COLUMNS = 8
 
@@ -44,10 +45,9 @@ def main() -> None:
     from model.camera import center_eyes
     from my_utils.faces.params_file import load_params, save_params, save_published_params
     from my_utils.faces.sampling import published_random_params, random_params
-    from my_utils.faces.synthesizer import FaceSynthesizer
     from my_utils.files.images import save_grid, save_image
 
-    synthesizer = FaceSynthesizer.from_args(args)
+    synthesizer = synthesizer_from_args(args)
     outdir = synthesizer.outdir(args.outdir, "random_samples")
     if args.params:
         params, seeds = load_params(args.params)

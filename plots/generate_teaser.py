@@ -16,7 +16,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import add_synthesis_options, parse_seeds, run_script, script_parser
+from my_utils.cli import parse_seeds, run_script, script_parser
+from my_utils.faces.options import add_synthesis_options, synthesizer_from_args
 
 GREY = 0.6 * 255  # albedo of the plain mesh, as published
 
@@ -39,10 +40,9 @@ def main() -> None:
     from model.camera import center_eyes
     from model.condition import shrink
     from my_utils.faces.sampling import single_variations
-    from my_utils.faces.synthesizer import FaceSynthesizer
     from my_utils.files.images import save_grid, save_image
 
-    synthesizer = FaceSynthesizer.from_args(args)
+    synthesizer = synthesizer_from_args(args)
     outdir = synthesizer.outdir(args.outdir, "teaser")
     renderer, device = synthesizer.renderer, synthesizer.device
     sampler = synthesizer.resources.texture_sampler().to(device)
@@ -57,7 +57,7 @@ def main() -> None:
         batches = synthesizer.batches(
             params, [seed] * len(params), batch=args.batch, truncation_psi=args.truncation
         )
-        images, renders = zip(*((faces.image, faces.render) for faces in batches), strict=True)
+        images, renders = zip(*((faces.clamped, faces.render) for faces in batches), strict=True)
         rows["mesh_textured"], rows[f"{seed}"] = torch.cat(renders), torch.cat(images)
         # Counted from white, what lies outside of the picture is white too.
         skin = sampler(rows[f"{seed}"] - 1, vertices, params.camera)

@@ -18,7 +18,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import add_synthesis_options, parse_seeds, run_script, script_parser
+from my_utils.cli import parse_seeds, run_script, script_parser
+from my_utils.faces.options import add_synthesis_options, synthesizers_from_args
 
 FACTORS = "shape,expression,pose,texture,lighting"
 FIGURE_COLUMNS = 12
@@ -53,11 +54,10 @@ def main() -> None:
         pick_pairs,
         swap_factors,
     )
-    from my_utils.faces.synthesizer import FaceSynthesizer
     from my_utils.files.images import save_grid, save_image
 
     factors = parse_factors(args.factors)
-    synthesizers = FaceSynthesizer.several_from_args(args)
+    synthesizers = synthesizers_from_args(args)
     comparing = len(synthesizers) > 1
     first_one = synthesizers[0]
     outdir = first_one.outdir(args.outdir, "param_swap")

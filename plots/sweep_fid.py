@@ -15,8 +15,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import add_synthesis_options, run_script, script_parser
-from my_utils.metrics.fid.protocol import add_protocol_options
+from my_utils.cli import run_script, script_parser
+from my_utils.faces.options import add_synthesis_options
+from my_utils.metrics.fid.options import add_protocol_options, measurements_from_args
 
 
 def parse_args() -> argparse.Namespace:
@@ -30,7 +31,6 @@ def main() -> None:
     args = parse_args()
 
     from my_utils.files.figures import save_figure
-    from my_utils.metrics.fid.measurement import Measurement
     from my_utils.metrics.fid.sigma_sweep import (
         LEVELS,
         perturb,
@@ -38,7 +38,7 @@ def main() -> None:
         sweep_figure,
     )
 
-    measurements = Measurement.several_from_args(args)
+    measurements = measurements_from_args(args)
     first = measurements[0]
     outdir = first.synthesizer.outdir(args.outdir, "sigma_sweep")
     noise = perturbation_noise(first.protocol.count, seed=args.seed)

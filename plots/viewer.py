@@ -19,8 +19,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from constants import REPOSITORY
-from my_utils.cli import add_synthesis_options, run_script, script_parser
+from my_utils.cli import run_script, script_parser
 from my_utils.errors import UserError
+from my_utils.faces.options import add_synthesis_options, synthesizer_from_args
 
 
 def parse_args() -> argparse.Namespace:
@@ -50,7 +51,6 @@ def main() -> None:
         raise UserError(f"the viewer needs viser: python -m pip install -r {requirements}")
     check_address(args.host, args.port)
 
-    from my_utils.faces.synthesizer import FaceSynthesizer
     from my_utils.viewer.loop import PageLoop
     from my_utils.viewer.page import LOOPBACK, Page, start_server
     from my_utils.viewer.pictures import RememberedRendering
@@ -59,7 +59,7 @@ def main() -> None:
     if args.host not in LOOPBACK:
         text = f"warning: --host {args.host} lets others in the network use the viewer"
         print(text, file=sys.stderr)
-    synthesizer = FaceSynthesizer.from_args(args)
+    synthesizer = synthesizer_from_args(args)
     synthesizer.renderer = RememberedRendering(synthesizer.renderer)
     scenes, films = synthesizer.dataset_params(), synthesizer.outdir(args.outdir, "viewer")
     loop, pages = PageLoop(), {}

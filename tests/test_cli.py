@@ -3,15 +3,7 @@ import signal
 
 import pytest
 
-from my_utils.cli import (
-    add_synthesis_options,
-    choose_checkpoint,
-    choose_checkpoints,
-    parse_seeds,
-    positive_int,
-    resource_folder,
-    run_script,
-)
+from my_utils.cli import parse_seeds, positive_int, run_script
 from my_utils.errors import UserError
 from my_utils.signals import Stopped
 
@@ -63,39 +55,3 @@ def test_errors_a_person_can_mend_are_one_line(main, status, message, capsys):
 def test_bugs_keep_their_traceback():
     with pytest.raises(ZeroDivisionError):
         run_script(lambda: 1 / 0)
-
-
-def test_the_newest_generator_of_a_run_is_chosen(tmp_path):
-    folder = tmp_path / "output_files" / "checkpoint" / "7"
-    folder.mkdir(parents=True)
-    args = argparse.Namespace(ckpt=None, run_id=7, resources=tmp_path, demo=False)
-    assert resource_folder(args) == tmp_path
-    with pytest.raises(UserError, match="no generator in .*train it with"):
-        choose_checkpoint(args)
-    for name in ("00002.000", "00010.000", "00009.500"):
-        (folder / f"generator-{name}.safetensors").touch()
-    assert choose_checkpoint(args).name == "generator-00010.000.safetensors"
-
-
-def test_a_released_checkpoint_serves_where_none_was_trained(tmp_path):
-    folder = tmp_path / "output_files" / "checkpoint" / "7"
-    folder.mkdir(parents=True)
-    for name in ("051000_1.model", "051000_1.npz", "009000_1.model"):
-        (folder / name).touch()
-    args = argparse.Namespace(ckpt=None, run_id=7, resources=tmp_path, demo=False)
-    assert choose_checkpoint(args).name == "051000_1.model"
-    (folder / "generator-00001.000.safetensors").touch()
-    assert choose_checkpoint(args).name == "generator-00001.000.safetensors"
-
-
-def test_several_generators_keep_the_order_of_the_command_line(tmp_path):
-    folder = tmp_path / "output_files" / "checkpoint" / "7"
-    folder.mkdir(parents=True)
-    (folder / "generator-00002.000.safetensors").touch()
-    parser = argparse.ArgumentParser()
-    add_synthesis_options(parser, outdir="here", several=True)
-    words = ["--ckpt", "a.pt", "--run_id", "7", "--ckpt", "b.model", "--resources", str(tmp_path)]
-    found = [path.name for path in choose_checkpoints(parser.parse_args(words))]
-    assert found == ["a.pt", "generator-00002.000.safetensors", "b.model"]
-    with pytest.raises(UserError, match="say whose faces to draw"):
-        choose_checkpoints(parser.parse_args([]))

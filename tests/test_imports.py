@@ -46,14 +46,6 @@ FILES = {
     "metrics/fid/options": "cli",
 }
 PARSERS = {"cli", "runs/config"}  # they and files called options take argparse's arguments
-# To become empty: what still imports more than it should.
-EXCEPTIONS = {
-    "faces/synthesizer": {"cli", "demo", "argparse"},
-    "metrics/fid/measurement": {"cli", "argparse"},
-    "metrics/fid/protocol": {"cli", "argparse"},
-    "metrics/fid/feature_networks": {"argparse"},
-    "metrics/fid/reference": {"argparse"},
-}
 
 
 def sources() -> Iterator[Path]:
@@ -108,8 +100,7 @@ def test_rooms_open_only_into_rooms_below(path):
     entered = {module.split(".")[1] for module in modules if module.startswith("my_utils.")}
     entered |= {module.split(".")[0] for module in modules} & {"constants", "model", "argparse"}
     assert room != "study" or name in FILES or "torch" not in modules
-    assert entered <= may | EXCEPTIONS.get(name, set())
-    assert EXCEPTIONS.get(name, set()) <= entered, "an exception that is no longer needed"
+    assert entered <= may
 
 
 @each_file(sorted((ROOT / "my_utils").rglob("__init__.py")))

@@ -6,19 +6,35 @@ from pathlib import Path
 
 import pytest
 
-from my_utils.faces import synthesizer as synthesis
+import constants
+from my_utils.faces import options, synthesizer
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 
 
-def test_the_lines_of_python_work(demo_folder, tmp_path, monkeypatch):
-    (tmp_path / "my_utils").symlink_to(ROOT / "my_utils")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(synthesis, "demo_root", demo_folder)
-    result = doctest.testfile(str(README), module_relative=False)
+def run_lines_of(page, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    result = doctest.testfile(str(page), module_relative=False)
     assert result.attempted >= 6 and result.failed == 0
-    assert (tmp_path / "face.png").exists()
+    assert (folder / "face.png").exists()
+
+
+def test_the_lines_of_python_work(demo_folder, tmp_path, monkeypatch):
+    for module in (synthesizer, options):
+        monkeypatch.setattr(module, "demo_root", demo_folder)
+    run_lines_of(README, tmp_path, monkeypatch)
+
+
+def test_what_scripts_do_is_done_from_a_prompt(resources, tmp_path, monkeypatch):
+    """In a folder as `make demo` leaves it, with outputs of this test's own."""
+    (tmp_path / "input_files").symlink_to((resources / "input_files").resolve())
+    run = Path("output_files", "checkpoint", "29")
+    (tmp_path / run).mkdir(parents=True)
+    for path in (resources / run).glob("*.safetensors"):
+        (tmp_path / run / path.name).symlink_to(path)
+    monkeypatch.setattr(constants, "demo_root", tmp_path)
+    run_lines_of(ROOT / "docs" / "python.md", tmp_path, monkeypatch)
 
 
 PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]

@@ -1,6 +1,5 @@
 """From parameters and styles to faces: the one path that grids, plots, measures and studies use."""
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,29 +7,32 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from constants import demo_root, resources_root
+from constants import DEMO_GENERATOR, demo_root, resources_root
 from model.condition import build_condition, shrink
 from model.flame import FlameParams
 from model.generator import Generator
 from model.renderer import FaceRenderer
-from my_utils.cli import DEMO_GENERATORS, choose_checkpoint, choose_checkpoints
 from my_utils.data.resources import Resources
 from my_utils.errors import UserError
 from my_utils.runs.config import RunConfig
 from my_utils.runs.generators import load_generator
 from my_utils.runs.networks import network_to_device, to_device
-from my_utils.runs.runtime import select_device
 
 
 @dataclass(frozen=True)
 class Faces:
     """Generated photographs and the renderings they were conditioned on."""
 
-    image: Tensor  # [N, 3, R, R] in [-1, 1]
+    image: Tensor  # [N, 3, R, R] as the generator gives it: a little beyond [-1, 1] in places
     render: Tensor  # [N, 3, S, S] in [-1, 1], textured rendering
     normal_map: Tensor  # [N, 3, S, S] in [-1, 1]
     mask: Tensor  # [N, 1, S, S] in {0, 1}, where the mesh is
     params: FlameParams  # N rows
+
+    @property
+    def clamped(self) -> Tensor:
+        """The photographs in [-1, 1], as a picture file holds them: [N, 3, R, R]."""
+        return self.image.clamp(-1, 1)
 
 
 class FaceSynthesizer:
@@ -43,16 +45,18 @@ class FaceSynthesizer:
         config: RunConfig,
         resources: Resources,
         *,
-        label: str = "",  # folder of its pictures below output_files/sample; default: the run id
+        file: Path | None = None,  # of the generator
         nimg: int = 0,  # images that the generator has seen in training
     ) -> None:
         self.generator = generator
         self.renderer = renderer
         self.config = config
         self.resources = resources
-        self.label = label or str(config.run_id)
-        self.name = label or f"run {config.run_id}"  # in figures
-        self.nimg = nimg
+        self.file, self.nimg = file, nimg
+        shipped = file is not None and file.resolve() == DEMO_GENERATOR
+        self.name = "demo" if shipped else f"run {config.run_id}"  # in figures
+        # Folder of its pictures below output_files/sample.
+        self.label = "demo" if shipped else str(config.run_id)
 
     @staticmethod
     def from_checkpoint(
@@ -67,51 +71,22 @@ class FaceSynthesizer:
         Args:
             path: An exported generator, a training state or a released checkpoint.
             resources: Folder of the head model; by default the demo's for a generator of the
-                demo (written there first when missing), else the resources root.
+                demo, else the resources root.
             run_id: Of a released checkpoint whose folder does not tell it.
         """
         device = torch.device(device)
         loaded = load_generator(path, run_id=run_id)
         config = loaded.config
         folder = Resources(resources or (demo_root if config.demo else resources_root))
-        if config.demo:
-            from my_utils.demo.resources_folder import write_drawing_files
-
-            write_drawing_files(folder.paths.root)
         renderer = folder.face_renderer(config.render_size)
-        shipped = Path(path).resolve().parent == DEMO_GENERATORS
         return FaceSynthesizer(
             network_to_device(loaded.generator, config, device),
             renderer.to(device),
             config,
             folder,
-            label="demo" if shipped else "",
+            file=Path(path),
             nimg=loaded.nimg,
         )
-
-    @staticmethod
-    def from_args(args: argparse.Namespace) -> "FaceSynthesizer":
-        """The synthesizer that the options of `cli.add_synthesis_options` describe."""
-        return FaceSynthesizer.from_checkpoint(
-            choose_checkpoint(args),
-            resources=args.resources,
-            device=select_device(args.device),
-            run_id=args.run_id,
-        )
-
-    @staticmethod
-    def several_from_args(args: argparse.Namespace) -> "list[FaceSynthesizer]":
-        """One synthesizer for each generator named, in the order of the command line."""
-        paths, device = choose_checkpoints(args), select_device(args.device)
-        synthesizers = [
-            FaceSynthesizer.from_checkpoint(path, resources=args.resources, device=device)
-            for path in paths
-        ]
-        names = [synthesizer.name for synthesizer in synthesizers]
-        for synthesizer, path in zip(synthesizers, paths, strict=True):
-            if names.count(synthesizer.name) > 1:  # the same run at different times
-                synthesizer.name += f" {path.stem}"
-        return synthesizers
 
     @property
     def device(self) -> torch.device:
@@ -159,7 +134,7 @@ class FaceSynthesizer:
         condition = to_device(condition, self.config, self.device)
         image = self.generator(z.to(self.device), condition, truncation_psi=truncation_psi)
         return Faces(
-            image=image.clamp(-1, 1),
+            image=image,
             render=rendering.image,
             normal_map=rendering.normal_map,
             mask=rendering.mask,

@@ -39,7 +39,7 @@ def condition_error(
     """Generate every face in a style of its own and compare; N must exceed SHUFFLES."""
     seeds = list(range(len(params)))
     faces = synthesizer.batches(params, seeds, batch=batch)
-    generated = torch.cat([face.image.cpu() for face in faces])
+    generated = torch.cat([face.clamped.cpu() for face in faces])
 
     def error(images: Tensor) -> float:
         weight = region.expand_as(images)

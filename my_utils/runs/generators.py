@@ -60,7 +60,7 @@ def prune_generators(folder: Path, *, keep: int, every_kimg: float) -> None:
 
 @dataclass(frozen=True)
 class LoadedGenerator:
-    """A generator in evaluation mode, the configuration it was trained with, and for how long."""
+    """A generator in evaluation mode, ready for truncation, with its configuration."""
 
     generator: Generator
     config: RunConfig
@@ -91,6 +91,8 @@ def load_generator(path: Path, *, run_id: int | None = None) -> LoadedGenerator:
         check_weights(build_generator(config), tensors, path)
     generator = build_generator(config)
     load_weights(generator, tensors, path)
+    if config.condition != "vector" and not generator.mapping.mean_w.any():
+        generator.mapping.mean_w.copy_(generator.average_w())  # exported files carry it
     return LoadedGenerator(generator.eval().requires_grad_(False), config, nimg)
 
 

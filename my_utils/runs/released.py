@@ -166,7 +166,7 @@ def _check_progress(path: Path, config: RunConfig) -> None:
 def _our_weights(weights: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
     """Published weights as the state dict of a network of ours, without its unused blocks."""
     shapes = {name: value.shape for name, value in network.state_dict().items()}
-    # The mean style is not stored: it is the mean over the style table, measured when needed.
+    # The mean style is not stored: `load_generator` takes the mean over the style table.
     state = {name: torch.zeros(shapes[name]) for name in shapes if name == "mapping.mean_w"}
     for key, value in weights.items():
         name = our_key(key)

@@ -6,7 +6,6 @@ random stream that training uses.
 """
 
 import math
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -97,7 +96,7 @@ class TrainingMeasures:
         count = len(self._params)
         mine, styles = self._processes.share_of_rows(count), list(range(count))
         reading = read_faces(
-            lambda params, styles: self._synthesizer(params, styles).image,
+            lambda params, styles: self._synthesizer(params, styles).clamped,
             self._regressor,
             self._params[mine],
             styles[mine],
@@ -128,4 +127,4 @@ class TrainingMeasures:
             device=synthesizer.device,
         )
         protocol = Protocol(f"fid-{FID_FACES}", count=FID_FACES)
-        return Measurement(synthesizer, Path(), network, protocol, reference, batch=self._batch)
+        return Measurement(synthesizer, network, protocol, reference, batch=self._batch)

@@ -52,8 +52,7 @@ class _Exportable(nn.Module):
         self.mapping, self.synthesis = mapping, generator.synthesis
         self.by_vector = generator.condition_kind == "vector"
         if not self.by_vector:
-            mean_w = mapping.mean_w if mapping.mean_w.any() else generator.average_w()
-            self.register_buffer("mean_w", mean_w.clone())
+            self.register_buffer("mean_w", mapping.mean_w.clone())
 
     def forward(self, z: Tensor, condition: Tensor, truncation_psi: Tensor | None = None) -> Tensor:
         if self.by_vector:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from my_utils.metrics.fid import measurement as fid_measure
+from my_utils.metrics.fid import options as fid_options
 from my_utils.runs.config import run_config
 from my_utils.runs.generators import save_generator
 from my_utils.runs.networks import build_generator
@@ -36,7 +36,7 @@ def call(monkeypatch, capsys, resources):
 @pytest.fixture
 def run(monkeypatch, call):
     """The same, with few faces and another network."""
-    monkeypatch.setattr(fid_measure, "chosen_network", lambda *choice: stub_network())
+    monkeypatch.setattr(fid_options, "chosen_network", lambda *choice: stub_network())
     return lambda script, *words: call(script, "--count", COUNT, *words)
 
 

@@ -44,7 +44,7 @@ def test_what_is_reported_agrees_with_the_measures_one_by_one(measured):
     values = TrainingMeasures(measured, ALONE, batch=3)()
     held = held_out_faces(5, 32)
     regressor = load_regressor(regressor_path(measured))
-    reading = regressor(measured(held.params, range(5)).image)
+    reading = regressor(measured(held.params, range(5)).clamped)
     factors = VisibleFactors(measured.renderer, measured.resources.face_mask)
     errors = factor_errors(factors, reading.params, held.params)
     usual = factor_errors(factors, neighbours(held.params), held.params)

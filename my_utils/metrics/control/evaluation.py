@@ -181,7 +181,7 @@ def measure_control(
     wanted, styles = faces.params.to(device), list(range(len(faces.params)))
 
     def generate(params: FlameParams, styles: Sequence[int]) -> Tensor:
-        return synthesizer(params, styles, truncation_psi=truncation_psi).image
+        return synthesizer(params, styles, truncation_psi=truncation_psi).clamped
 
     def take_photograph(params: FlameParams, styles: Sequence[int]) -> Tensor:
         return faces.photographs[styles]

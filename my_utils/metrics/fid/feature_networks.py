@@ -3,7 +3,6 @@
 Nothing is ever downloaded. FID is defined by one file of weights, so any other is refused.
 """
 
-import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,6 @@ from my_utils.errors import UserError
 from my_utils.files.atomic import file_sha256
 from my_utils.metrics.control.regressor import load_regressor
 from my_utils.metrics.fid.distances import NEIGHBOURS
-from my_utils.metrics.fid.protocol import Protocol
 
 INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 INCEPTION_URL = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
@@ -43,32 +41,6 @@ class FeatureNetwork:
     weights_sha256: str
     minimum: int  # images without which the covariance means nothing
     measures: Mapping[str, str]  # names in `fid.compare` -> names in reports
-
-
-def chosen_network(
-    args: argparse.Namespace, protocol: Protocol, device: torch.device
-) -> FeatureNetwork:
-    """The network that the options of `fid_protocol.add_protocol_options` describe.
-
-    Raises:
-        UserError: its weights are missing or wrong, or the protocol's images are too few for it.
-    """
-    if args.features == "inception":
-        path = inception_weights(args.weights)
-        network = inception(path, device, published=protocol.published)
-    elif args.weights is None:
-        raise UserError(
-            "--features control needs --weights FILE, the regressor that plots/evaluate_control.py "
-            "trained (output_files/reinference/regressor-<size>.safetensors)"
-        )
-    else:
-        network = control(args.weights, device)
-    if protocol.count < network.minimum:
-        raise UserError(
-            f"{protocol.count} images are too few: the {network.name} features need --count "
-            f"{network.minimum} at least"
-        )
-    return network
 
 
 def inception_weights(chosen: Path | None) -> Path:

@@ -4,7 +4,6 @@ Every number is kept together with what it takes to know what it means: one line
 `measures.jsonl` each.
 """
 
-import argparse
 import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,17 +15,15 @@ from torch import Tensor
 from tqdm import tqdm
 
 from model.flame import FlameParams
-from my_utils.cli import choose_checkpoints
 from my_utils.data.dataset import InfiniteSampler
 from my_utils.errors import UserError
 from my_utils.faces.synthesizer import FaceSynthesizer
 from my_utils.files.images import to_uint8
 from my_utils.metrics.fid.distances import FeatureStatistics, collect_statistics, compare
-from my_utils.metrics.fid.feature_networks import FeatureNetwork, chosen_network
-from my_utils.metrics.fid.protocol import Protocol, chosen_protocol
-from my_utils.metrics.fid.reference import chosen_reference, unit_images
+from my_utils.metrics.fid.feature_networks import FeatureNetwork
+from my_utils.metrics.fid.protocol import Protocol
+from my_utils.metrics.fid.reference import unit_images
 from my_utils.metrics.records import append_measure
-from my_utils.runs.runtime import select_device
 
 
 @dataclass(frozen=True)
@@ -34,39 +31,12 @@ class Measurement:
     """One generator, to be compared with its photographs by one protocol."""
 
     synthesizer: FaceSynthesizer
-    generator: Path  # its file
     network: FeatureNetwork
     protocol: Protocol
     reference: FeatureStatistics
     seed: int = 0  # of the faces drawn and of the subsets of KID
     batch: int = 8
     truncation: float = 1.0
-
-    @staticmethod
-    def several_from_args(args: argparse.Namespace) -> "list[Measurement]":
-        """One for each generator that the options name; all must draw images of one size."""
-        protocol, paths = chosen_protocol(args), choose_checkpoints(args)
-        network = chosen_network(args, protocol, select_device(args.device))
-        synthesizers = FaceSynthesizer.several_from_args(args)
-        sizes = sorted({synthesizer.config.resolution for synthesizer in synthesizers})
-        if len(sizes) > 1:
-            raise UserError(
-                f"the generators draw images of {' and '.join(map(str, sizes))} pixels, whose "
-                "distances cannot be compared: measure them one at a time"
-            )
-        return [
-            Measurement(
-                synthesizer,
-                path,
-                network,
-                protocol,
-                chosen_reference(args, synthesizer, network, protocol),
-                seed=args.seed,
-                batch=args.batch,
-                truncation=args.truncation,
-            )
-            for path, synthesizer in zip(paths, synthesizers, strict=True)
-        ]
 
     def faces(self) -> tuple[FlameParams, list[int]]:
         """The faces that the protocol draws, and their styles.
@@ -122,7 +92,7 @@ class Measurement:
             "seed": self.seed,
             "truncation": self.truncation,
             "run_id": config.run_id,
-            "generator": str(self.generator),
+            "generator": str(self.synthesizer.file),
             "nimg": self.synthesizer.nimg,
             "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
             **more,
@@ -146,21 +116,13 @@ class Measurement:
             yield (images - low) / (high - low)
 
     def _drawn(self, params: FlameParams, styles: Sequence[int]) -> Iterator[Tensor]:
-        """What the generator itself gives, before the synthesizer clamps it to [-1, 1]."""
-        drawn: list[Tensor] = []
-        hook = self.synthesizer.generator.register_forward_hook(
-            lambda module, inputs, images: drawn.append(images)
-        )
+        """The faces as the generator gives them."""
         batches = self.synthesizer.batches(
             params, styles, batch=self.batch, truncation_psi=self.truncation
         )
-        try:
-            with tqdm(total=len(params), unit="face", disable=None) as progress:
-                for _ in batches:
-                    images = drawn.pop()
-                    if not torch.isfinite(images).all():
-                        raise UserError(f"{self.generator} draws images that are not finite")
-                    yield images
-                    progress.update(len(images))
-        finally:
-            hook.remove()
+        with tqdm(total=len(params), unit="face", disable=None) as progress:
+            for faces in batches:
+                if not torch.isfinite(faces.image).all():
+                    raise UserError(f"{self.synthesizer.file} draws images that are not finite")
+                yield faces.image
+                progress.update(len(faces.image))

@@ -4,7 +4,6 @@ The file's description says what it was computed from and how. Its name holds a 
 other photographs, another network or another size never meet an old file.
 """
 
-import argparse
 import hashlib
 import json
 import re
@@ -20,12 +19,10 @@ from tqdm import tqdm
 from my_utils.data.lmdb_images import LmdbImages, RecordError, image_key
 from my_utils.data.resources import SOURCES, Resources
 from my_utils.errors import UserError
-from my_utils.faces.synthesizer import FaceSynthesizer
 from my_utils.files.atomic import atomic_path
 from my_utils.files.workers import ordered_map
 from my_utils.metrics.fid.distances import FeatureStatistics, collect_statistics
 from my_utils.metrics.fid.feature_networks import FeatureNetwork
-from my_utils.metrics.fid.protocol import Protocol
 from my_utils.untrusted.fields import as_numbers, read_fields, require
 from my_utils.untrusted.reader import reading
 
@@ -34,28 +31,6 @@ DIGEST_PICTURES = 1000  # so few changed ones that these do not show it move no 
 DECODING_THREADS = 4
 
 Description = dict[str, str | int]
-
-
-def chosen_reference(
-    args: argparse.Namespace,
-    synthesizer: FaceSynthesizer,
-    network: FeatureNetwork,
-    protocol: Protocol,
-) -> FeatureStatistics:
-    """What a generator is compared with: `--statistics`, published ones, or its photographs."""
-    size, paths = synthesizer.config.resolution, synthesizer.resources.paths
-    published = paths.fid_statistics / f"ffhq_{size}X{size}_fid_stats.npz"
-    if args.statistics:
-        return load_statistics(args.statistics, network, size)
-    if protocol.published and published.exists():
-        return load_statistics(published, network, size)
-    return reference_statistics(
-        Photographs(synthesizer.resources, size, limit=protocol.photographs),
-        network,
-        folder=paths.output_root / "statistics",
-        batch=args.batch,
-        device=synthesizer.device,
-    )
 
 
 class Photographs:

@@ -13,11 +13,11 @@ from my_utils.metrics.fid import feature_networks as fid_features
 from my_utils.metrics.fid.feature_networks import (
     INCEPTION_FILES,
     FeatureExtractorInceptionV3,
-    chosen_network,
     control,
     inception,
     inception_weights,
 )
+from my_utils.metrics.fid.options import chosen_network
 from my_utils.metrics.fid.protocol import PROTOCOLS, Protocol
 
 CPU = torch.device("cpu")

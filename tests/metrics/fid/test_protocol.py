@@ -5,7 +5,7 @@ import argparse
 import pytest
 
 from my_utils.errors import UserError
-from my_utils.metrics.fid.protocol import add_protocol_options, chosen_protocol
+from my_utils.metrics.fid.options import add_protocol_options, chosen_protocol
 
 
 def chosen(*words):

@@ -16,10 +16,10 @@ from my_utils.files.image_codec import encode_png
 from my_utils.files.lmdb_writer import LmdbWriter
 from my_utils.metrics.fid import reference as fid_reference
 from my_utils.metrics.fid.distances import frechet_distance
+from my_utils.metrics.fid.options import chosen_reference
 from my_utils.metrics.fid.protocol import PROTOCOLS
 from my_utils.metrics.fid.reference import (
     Photographs,
-    chosen_reference,
     load_statistics,
     reference_statistics,
 )

@@ -129,6 +129,19 @@ class _Spread(Function):
         return _Filter.apply(gradient, *ctx.saved_tensors, *ctx.options), None, None, None, None
 
 
+# A convolution y = x * W, with g = dL/dy, has two gradients:
+#
+#     dL/dx = g *^T W     the transposed convolution of g            (_ByInput)
+#     dL/dW = x *^W g     the correlation of the input with g        (_ByWeight)
+#     y     = _ByInput(x) + 0, where 0 is the result of _ByWeight    (conv2d)
+#
+# R1 asks for dL/dx alone and then differentiates it by W. A Function knows only what may be asked
+# of it, not what is, so a single one would compute dL/dW then for nothing. As a node of its own,
+# which `link` hands g to, it is reached only where autograd is on its way to the weights. The first
+# equation is made of convolutions that autograd knows; the second is torch's own kernel, and is
+# never differentiated.
+
+
 class _ByInput(Function):
     """A convolution as a function of its input alone; `link` takes the gradient to `_ByWeight`."""
 

@@ -47,7 +47,7 @@ class RunConfig:
     `runtime` ones may change at any time.
     """
 
-    run_id: int = option(29, "architecture", "published run this configuration started from")
+    run_id: int = option(29, "architecture", "published run that this configuration started from")
     demo: bool = option(False, "architecture", "the embedded procedural head instead of FLAME")
     condition: str = option(
         "render+normal", "architecture", "what the networks see: " + ", ".join(CONDITION_KINDS)
@@ -57,13 +57,15 @@ class RunConfig:
     z_dim: int = option(512, "architecture", "length of the style vector z")
     w_dim: int = option(512, "architecture", "length of the mapped style vector w")
     mapping_layers: int = option(8, "architecture", "layers of the mapping network")
-    channel_base: int = option(32768, "architecture", "channels at r pixels: base / r, up to max")
-    channel_max: int = option(512, "architecture", "largest channel count")
+    channel_base: int = option(
+        32768, "architecture", "channels at r pixels are N / r, but at most channel_max"
+    )
+    channel_max: int = option(512, "architecture", "most channels of a layer")
 
     batch: int = option(16, "training", "images per step, over all devices")
     learning_rate: float = option(0.002, "training", "Adam step size before lazy scaling")
     r1_gamma: float = option(10.0, "training", "weight of the R1 gradient penalty")
-    r1_interval: int = option(16, "training", "apply R1 every so many steps")
+    r1_interval: int = option(16, "training", "apply R1 every N steps")
     r1_lazy_gain: bool = option(
         False, "training", "multiply R1 by its interval (StyleGAN2); published GIF did not"
     )
@@ -71,32 +73,36 @@ class RunConfig:
         16.0, "training", "weight of the texture-consistency loss; 0 turns it off"
     )
     texture_interval: int = option(
-        1, "training", "apply the texture loss every so many steps, times as strongly"
+        1, "training", "apply the texture loss every N steps, with its weight multiplied by N"
     )
     fresh_styles: bool = option(
         False, "training", "a new style per sample; otherwise every training image keeps its own"
     )
-    ema_half_life_kimg: float = option(5.0, "training", "half-life of the averaged generator")
+    ema_half_life_kimg: float = option(
+        5.0, "training", "half-life of the averaged generator (kimg)"
+    )
     ema_from_generator: bool = option(
-        False, "training", "start the average at the generator; published GIF drew it at random"
+        False,
+        "training",
+        "start the average at the generator; published GIF started at random",
     )
     seed: int = option(0, "training", "seed of weights, order, styles and losses")
 
-    total_kimg: float = option(48000.0, "runtime", "train until so many thousand images were seen")
-    tick_kimg: float = option(1.0, "runtime", "status line and statistics every so many kimg")
-    sample_kimg: float = option(16.0, "runtime", "sample grid every so many kimg")
-    checkpoint_kimg: float = option(64.0, "runtime", "checkpoint every so many kimg")
+    total_kimg: float = option(48000.0, "runtime", "stop after N thousand images (kimg)")
+    tick_kimg: float = option(1.0, "runtime", "write a status line and statistics every N kimg")
+    sample_kimg: float = option(16.0, "runtime", "write a grid of samples every N kimg")
+    checkpoint_kimg: float = option(64.0, "runtime", "write a checkpoint every N kimg")
     keep_checkpoints: int = option(
-        3, "runtime", "training states and exported generators to keep (the newest ones)"
+        3, "runtime", "keep the newest N training states and exported generators"
     )
     keep_every_kimg: float = option(
-        1000.0, "runtime", "also keep the first exported generator of every so many kimg"
+        1000.0, "runtime", "also keep one exported generator of every N kimg"
     )
     measure_kimg: float = option(
-        64.0, "runtime", "measure control and realism every so many kimg; 0 turns it off"
+        64.0, "runtime", "measure control and realism every N kimg; 0 turns it off"
     )
     batch_gpu: int = option(
-        0, "runtime", "images that a process handles at once, to save memory; 0: its whole share"
+        0, "runtime", "images computed at once by a process, to save memory; 0: all of its share"
     )
     precision: str = option(
         "auto",
@@ -104,9 +110,9 @@ class RunConfig:
         f"arithmetic of the networks: {', '.join(PRECISIONS)}; auto is bf16 on a GPU that has it",
     )
     recoveries: int = option(
-        0, "runtime", "go back to the newest checkpoint so many times if the losses explode"
+        0, "runtime", "go back to the newest checkpoint up to N times if the losses explode"
     )
-    workers: int = option(2, "runtime", "data-loading processes; 0 loads in the training process")
+    workers: int = option(2, "runtime", "processes that load data; 0 loads in the training process")
 
     def validate(self) -> "RunConfig":
         """Return self, or raise UserError naming the field that cannot work."""
@@ -147,7 +153,7 @@ class RunConfig:
 
     @staticmethod
     def from_dict(values: object) -> "RunConfig":
-        """Rebuild a configuration from a checkpoint, which may be a stranger's.
+        """Rebuild a configuration from a checkpoint, which may be anybody's.
 
         Names that are unknown here are an error, and so are missing ones, unless they only say how
         a training was run: older checkpoints take the defaults of these.
@@ -156,11 +162,11 @@ class RunConfig:
         if not isinstance(values, dict):
             raise UserError("the checkpoint has no configuration of this project")
         needed = {name for name, field in fields.items() if field.metadata["group"] != "runtime"}
-        odd = (values.keys() - fields.keys()) | (needed - values.keys())
-        odd |= {name for name in values.keys() & fields.keys() if not _fits(fields[name], values)}
-        if odd:
+        wrong = (values.keys() - fields.keys()) | (needed - values.keys())
+        wrong |= {name for name in values.keys() & fields.keys() if not _fits(fields[name], values)}
+        if wrong:
             raise UserError(
-                f"the checkpoint's configuration does not fit this version: {sorted(map(str, odd))}"
+                f"the checkpoint's configuration does not fit here: {sorted(map(str, wrong))}"
             )
         return RunConfig(**values).validate()
 

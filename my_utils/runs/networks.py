@@ -78,16 +78,16 @@ def check_weights(module: torch.nn.Module, tensors: dict[str, Tensor], path: Pat
         # That of a released checkpoint has as many rows as the data set had.
         rows = tensors["style_table"].shape[:1]
         own["style_table"] = torch.empty(*rows, module.mapping.z_dim, device="meta")
-    odd = [f"{name} is missing" for name in own.keys() - tensors.keys()]
-    odd += [f"{name} is unknown" for name in tensors.keys() - own.keys()]
-    odd += [
+    wrong = [f"{name} is missing" for name in own.keys() - tensors.keys()]
+    wrong += [f"{name} is unknown" for name in tensors.keys() - own.keys()]
+    wrong += [
         f"{name} is {list(tensors[name].shape)} instead of {list(own[name].shape)}"
         for name in own.keys() & tensors.keys()
         if tensors[name].shape != own[name].shape
     ]
-    if odd:
-        more = f" and {len(odd) - 10} more" if len(odd) > 10 else ""
-        raise UserError(f"{path} does not fit the network: {'; '.join(sorted(odd)[:10])}{more}")
+    if wrong:
+        more = f" and {len(wrong) - 10} more" if len(wrong) > 10 else ""
+        raise UserError(f"{path} does not fit the network: {'; '.join(sorted(wrong)[:10])}{more}")
 
 
 def _device_of(module: nn.Module) -> torch.device:

@@ -1,11 +1,14 @@
 import dataclasses
+import subprocess
+import sys
 
 import pytest
 import torch
 
 from my_utils.runs.config import RUNS
 from my_utils.runs.generators import load_generator
-from my_utils.training.reports import passed
+from my_utils.training.reports import duration, passed, status_line
+from tests.support.script_runs import ROOT
 from tests.support.training_runs import losses, stats, tiny, train
 
 
@@ -55,6 +58,23 @@ def test_average_starts_at_the_generator_only_in_the_mended_run(demo_folder, tmp
         state, _ = train(tiny(run_id, **still), demo_folder, tmp_path)
         own, average = state["generator"], state["generator_ema"]
         assert torch.allclose(own["synthesis.constant"], average["synthesis.constant"]) == equal
+
+
+def test_measures_are_imported_only_where_they_are_asked_for():
+    """torchvision and torch-fidelity take seconds."""
+    code = "import sys, my_utils.training.run; print('torchvision' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr
+
+
+def test_a_status_line_has_units():
+    row = {"nimg": 1500, "sec_per_kimg": 40.0, "data_wait": 0.02, "cpu_gb": 1.5, "gpu_gb": 12.0}
+    line = status_line(row | {"loss/D": 1.25}, total=100_000)
+    assert line == (
+        "kimg 1.5  40.0 s/kimg  1 h 5 min left  CPU 1.5 GB  GPU 12.0 GB  data wait 2%  D 1.250"
+    )
+    times = [duration(seconds) for seconds in (12.3, 1800, 3600 * 30, 3600 * 50)]
+    assert times == ["12 s", "30 min", "30 h 0 min", "2 days 2 h"]
 
 
 def test_intervals_are_counted_in_images():

@@ -22,8 +22,8 @@ FULL = 1.2  # the largest value that has a colour of its own
 def control_tables(control: Control) -> str:
     """Everything measured, as Markdown."""
     errors = [
-        (f"{factor}, {UNITS[factor]}", error, control.floor_errors[factor], stranger)
-        for (factor, error), stranger in zip(
+        (f"{factor}, {UNITS[factor]}", error, control.floor_errors[factor], other)
+        for (factor, error), other in zip(
             control.errors.items(), control.strangers.values(), strict=True
         )
     ]

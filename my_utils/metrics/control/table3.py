@@ -95,11 +95,11 @@ def match_codes(faces: Iterable[NamedFace], samples: Samples) -> tuple[FlamePara
     faces = list(faces)
     numbers, numbered = face_ids([(face.name, face.file) for face in faces])
     rows = {number: row for row, number in enumerate(samples.numbers)}
-    strange = [] if numbered else [face.name for face in faces if not face.name.isdecimal()]
-    strange += [str(number) for number in numbers if number not in rows]
-    if strange:
+    unknown = [] if numbered else [face.name for face in faces if not face.name.isdecimal()]
+    unknown += [str(number) for number in numbers if number not in rows]
+    if unknown:
         raise UserError(
-            f"there are codes for {strange[0]}, which is not the number of a picture: give the "
+            f"there are codes for {unknown[0]}, which is not the number of a picture: give the "
             f"tool the folder images/, whose pictures are {samples.numbers[0]}.png to "
             f"{samples.numbers[-1]}.png"
         )

@@ -1,4 +1,4 @@
-"""The feature statistics of the photographs: computed once, kept in a file, refused where foreign.
+"""The feature statistics of the photographs: computed once and kept in a file.
 
 The file's description says what it was computed from and how. Its name holds a digest of that, so
 other photographs, another network or another size never meet an old file.

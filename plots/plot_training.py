@@ -14,8 +14,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from constants import ResourcePaths
 from my_utils.cli import add_resource_options, resource_folder, run_script, script_parser
+from my_utils.data.resource_files import ResourcePaths
 from my_utils.errors import UserError
 
 

@@ -45,11 +45,11 @@ def main() -> int:
 def print_row(row) -> None:
     """One line of the table, and below it what to know or to do."""
     size = f"{size_in_bytes(row.path) / 1e3:,.0f} kB" if row.path.exists() else ""
-    print(f"  {row.path.name:38}  {row.state:11} {size:>12}  {row.needed_by}")
+    print(f"  {row.path.name:38}  {row.state:11} {size:>12}  {row.file.needed_by}")
     if row.note:
         print_wrapped(row.note.replace(str(row.path), row.path.name))
     if row.state != "present":
-        print_wrapped(f"from: {row.source}")
+        print_wrapped(f"from: {row.file.source}")
         print(f"      to:   {row.path}")
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from constants import ResourcePaths, resources_root
+from constants import resources_root
 from my_utils.cli import run_script, script_parser
+from my_utils.data.resource_files import ResourcePaths
 from my_utils.errors import UserError
 
 

@@ -15,7 +15,8 @@ from torch.utils.data import Dataset, Sampler
 
 from model.condition import build_condition, shrink
 from my_utils.data.lmdb_images import NORMAL_MAP, LmdbImages, RecordError, image_key
-from my_utils.data.resources import SOURCES, Resources
+from my_utils.data.resource_files import FILES
+from my_utils.data.resources import Resources
 from my_utils.errors import UserError
 from my_utils.files.images import from_uint8
 from my_utils.runs.config import RunConfig
@@ -56,8 +57,8 @@ class FaceDataset(Dataset[TrainingPair]):
         self.ids, self.vectors = resources.parameters
         self.bad_images = resources.bad_images
         paths = resources.paths
-        self.photographs = LmdbImages(paths.photographs, made_by=SOURCES["photographs"])
-        self.renderings = LmdbImages(paths.renderings, made_by=SOURCES["renderings"])
+        self.photographs = LmdbImages(paths.photographs, made_by=FILES["photographs"].source)
+        self.renderings = LmdbImages(paths.renderings, made_by=FILES["renderings"].source)
         self._corrupt: dict[int, str] = {}
         _require_size(self.photographs, "", self.resolution, "--resolution")
         for prefix in self.prefixes.values():

@@ -14,6 +14,7 @@ from constants import RENDER_SIZE, SHAPE_DIM, TEXTURE_DIM
 from model.flame import EXPRESSION_COLUMNS, FlameAssets, LandmarkEmbedding, TextureSpace
 from model.mesh import UvLayout
 from model.texture_sampler import TexelTable
+from my_utils.data.resource_files import FLAME_SITE
 from my_utils.errors import UserError
 from my_utils.files.atomic import atomic_path
 from my_utils.files.image_codec import decode_image
@@ -21,7 +22,6 @@ from my_utils.untrusted.fields import as_numbers, float_field, index_field, read
 from my_utils.untrusted.reader import npy_header, reading
 from my_utils.untrusted.text import shown
 
-FLAME_SITE = "https://flame.is.tue.mpg.de after registration"
 # An albedo space of colours 0..255 has a mean far above this, one of colours 0..1 never reaches it.
 LARGEST_UNIT_COLOUR = 1.5
 

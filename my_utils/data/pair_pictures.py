@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from my_utils.data.dataset import FaceDataset
 from my_utils.data.lmdb_images import NORMAL_MAP, LmdbImages
-from my_utils.data.resources import SOURCES, Resources
+from my_utils.data.resource_files import FILES
+from my_utils.data.resources import Resources
 from my_utils.errors import UserError
 from my_utils.files.film import FilmWriter
 from my_utils.files.images import image_grid, save_grid
@@ -26,8 +27,8 @@ OUTLINE = (-1.0, 1.0, 1.0)  # cyan is seen on skin, hair and clothes
 def largest_pairs(resources: Resources) -> FaceDataset:
     """The pairs at the largest size of which there are renderings and normal maps."""
     paths, config = resources.paths, run_config(29)
-    renderings = LmdbImages(paths.renderings, made_by=SOURCES["renderings"])
-    photographs = LmdbImages(paths.photographs, made_by=SOURCES["photographs"])
+    renderings = LmdbImages(paths.renderings, made_by=FILES["renderings"].source)
+    photographs = LmdbImages(paths.photographs, made_by=FILES["photographs"].source)
     rendered = set(renderings.sizes()) & set(renderings.sizes(NORMAL_MAP))
     render_size = max(rendered, default=config.render_size)
     fitting = [size for size in photographs.sizes() if size <= render_size]

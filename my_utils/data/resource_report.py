@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from constants import RENDER_SIZE, TEXTURE_DIM, ResourcePaths
+from constants import RENDER_SIZE, TEXTURE_DIM
 from my_utils.data.dataset import FaceDataset, check_pairing
 from my_utils.data.flame_files import load_flame, load_landmarks, load_texel_table, load_uv_layout
 from my_utils.data.lmdb_images import NORMAL_MAP, LmdbImages, image_key
-from my_utils.data.resources import INPUT_ARCHIVE, SOURCES, Resources
+from my_utils.data.resource_files import FILES, ResourceFile, ResourcePaths
+from my_utils.data.resources import Resources
 from my_utils.errors import UserError
 from my_utils.files.atomic import file_sha256
 from my_utils.runs.config import RunConfig
@@ -24,7 +25,6 @@ from my_utils.untrusted.fields import float_field, read_fields
 from my_utils.untrusted.reader import reading
 
 PRESENT, MISSING, DAMAGED, POINTER = "present", "missing", "damaged", "LFS pointer"
-OUTPUT_ARCHIVE = "train.py, or the authors' http://files.is.tuebingen.mpg.de/gif/output_files.zip"
 INCEPTION_FEATURES = 2048
 
 
@@ -32,22 +32,20 @@ class Row(NamedTuple):
     """One file or folder of the report."""
 
     path: Path
-    needed_by: str
-    required: bool  # by training
+    file: ResourceFile  # what is known of it
     state: str  # PRESENT, MISSING, DAMAGED or POINTER
     note: str  # what it holds, or what is wrong with it
-    source: str  # where to get it
 
     @property
     def in_the_way(self) -> bool:
         """Whether training would miss it or stumble over it."""
-        return self.state in (DAMAGED, POINTER) or (self.required and self.state == MISSING)
+        return self.state in (DAMAGED, POINTER) or (self.file.required and self.state == MISSING)
 
 
 class Report(NamedTuple):
     """The state of a resources folder."""
 
-    rows: dict[str, Row]  # what training reads, by the names of ResourcePaths
+    rows: dict[str, Row]  # what training reads, by the names of FILES
     extras: list[Row]  # statistics and generators
     problems: list[str]  # what does not fit together
     remarks: list[str]  # worth knowing, nothing to mend
@@ -56,15 +54,6 @@ class Report(NamedTuple):
     def complete(self) -> bool:
         """Whether everything that training needs is there and fits."""
         return not self.problems and not any(row.in_the_way for row in self.rows.values())
-
-
-class Kind(NamedTuple):
-    """What is known of a file."""
-
-    needed_by: str
-    describe: Callable[[Resources], str]  # reads it and says what it holds; UserError if it cannot
-    required: bool = True  # by training
-    sha256: str = ""  # of the published file; its beginning will do
 
 
 def _describe_flame(resources: Resources) -> str:
@@ -115,36 +104,19 @@ def _describe_generator(path: Path) -> str:
     return f"run {loaded.config.run_id}, {loaded.nimg:,} images seen"
 
 
-DRAWING = "training, renderings, plots"
-FILES = {  # by the names of ResourcePaths
-    "flame_model": Kind(DRAWING, _describe_flame),
-    "template_mesh": Kind(
-        DRAWING,
-        _describe_layout,
-        sha256="dd5bfbce75adb99b1963f43bca7ec3557bd4a7321f8fc515f4100599e80d99f2",
+DESCRIBE: dict[str, Callable[[Resources], str]] = {  # read it; UserError if it cannot be read
+    "flame_model": _describe_flame,
+    "template_mesh": _describe_layout,
+    "texture_space": _describe_texture_space,
+    "face_mask": lambda r: f"{r.face_mask.mean():.0%} of the texture is face",
+    "texel_table": lambda r: f"{len(load_texel_table(r.paths.texel_table).x)} texels show the mesh",
+    "landmark_embedding": (
+        lambda r: f"{len(load_landmarks(r.paths.landmark_embedding).full_faces)} landmarks"
     ),
-    "texture_space": Kind(DRAWING, _describe_texture_space),
-    "face_mask": Kind("training", lambda r: f"{r.face_mask.mean():.0%} of the texture is face"),
-    "texel_table": Kind(
-        "optional (else computed)",
-        lambda r: f"{len(load_texel_table(r.paths.texel_table).x)} texels show the mesh",
-        required=False,
-    ),
-    "landmark_embedding": Kind(
-        "optional (landmarks)",
-        lambda r: f"{len(load_landmarks(r.paths.landmark_embedding).full_faces)} landmarks",
-        required=False,
-        sha256="8095348e",
-    ),
-    "parameters": Kind(DRAWING, lambda r: f"{len(r.parameters.ids)} faces"),
-    "bad_images": Kind(
-        "optional (else none is bad)",
-        lambda r: f"{len(r.bad_images)} photographs to leave out",
-        required=False,
-        sha256="be24ba73e586d13223e34d858c14d8efdc2323d73410f00fcda008578a0d56a0",
-    ),
-    "renderings": Kind("training", lambda r: _describe_lmdb(r.paths.renderings)),
-    "photographs": Kind("training", lambda r: _describe_lmdb(r.paths.photographs)),
+    "parameters": lambda r: f"{len(r.parameters.ids)} faces",
+    "bad_images": lambda r: f"{len(r.bad_images)} photographs to leave out",
+    "renderings": lambda r: _describe_lmdb(r.paths.renderings),
+    "photographs": lambda r: _describe_lmdb(r.paths.photographs),
 }
 
 
@@ -159,27 +131,23 @@ def inspect_resources(resources: Resources, config: RunConfig) -> Report:
     """
     resources.require()
     rows = {
-        name: _inspect(
-            Row(resources.path(name), kind.needed_by, kind.required, MISSING, "", SOURCES[name]),
-            partial(kind.describe, resources),
-            kind.sha256,
-        )
-        for name, kind in FILES.items()
+        name: _inspect(_row(resources.path(name), FILES[name]), partial(describe, resources))
+        for name, describe in DESCRIBE.items()
     }
     return Report(rows, _inspect_extras(resources.paths), *_compare(resources, config, rows))
 
 
 def _inspect_extras(paths: ResourcePaths) -> list[Row]:
-    statistics = Row(
-        paths.fid_statistics, "optional (FID; else computed)", False, MISSING, "", INPUT_ARCHIVE
-    )
-    generators = Row(
-        paths.output_root / "checkpoint", "optional (plots)", False, MISSING, "", OUTPUT_ARCHIVE
-    )
+    statistics = _row(paths.fid_statistics, FILES["fid_statistics"])
+    generators = _row(paths.checkpoints, FILES["checkpoints"])
     return [
         *_inspect_each(statistics, sorted(statistics.path.glob("*.npz")), _describe_statistics),
         *_inspect_each(generators, _newest_generators(generators.path), _describe_generator),
     ]
+
+
+def _row(path: Path, file: ResourceFile) -> Row:
+    return Row(path, file, MISSING, "")
 
 
 def _inspect_each(folder: Row, files: list[Path], describe: Callable[[Path], str]) -> list[Row]:
@@ -197,7 +165,7 @@ def _newest_generators(checkpoints: Path) -> list[Path]:
     return newest
 
 
-def _inspect(row: Row, describe: Callable[[], str], sha256: str = "") -> Row:
+def _inspect(row: Row, describe: Callable[[], str]) -> Row:
     """The row of a file, first taken for missing, with its state and note."""
     if not row.path.exists():
         return row
@@ -206,8 +174,8 @@ def _inspect(row: Row, describe: Callable[[], str], sha256: str = "") -> Row:
     except UserError as error:
         state = POINTER if "Git LFS pointer" in str(error) else DAMAGED
         return row._replace(state=state, note=str(error))
-    if sha256:
-        known = file_sha256(row.path).startswith(sha256)
+    if row.file.sha256:
+        known = file_sha256(row.path).startswith(row.file.sha256)
         note += f"; {'the' if known else 'not the'} published file"
     return row._replace(state=PRESENT, note=note)
 

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from constants import RENDER_SIZE, ResourcePaths
+from constants import RENDER_SIZE
 from model.flame import FLAME, FlameAssets, FlameTexture, TextureSpace
 from model.mesh import UvLayout
 from model.renderer import FaceRenderer, MeshRenderer
 from model.texture_sampler import TexelTable, TextureSampler, texel_table_from_uv
 from my_utils.data.flame_files import (
-    FLAME_SITE,
     converted_from,
     load_face_mask,
     load_flame,
@@ -24,27 +23,9 @@ from my_utils.data.flame_files import (
     load_uv_layout,
 )
 from my_utils.data.parameters import ParameterTable, load_bad_images, load_parameters
+from my_utils.data.resource_files import FILES, ResourcePaths
 from my_utils.errors import UserError
 from my_utils.files.atomic import file_sha256
-
-INPUT_ARCHIVE = "the authors' archive http://files.is.tuebingen.mpg.de/gif/input_files.zip"
-SOURCES = {  # ResourcePaths property: where the file comes from
-    "flame_model": f"FLAME 2020 from {FLAME_SITE}",
-    "template_mesh": f"the FLAME texture download from {FLAME_SITE}",
-    "texture_space": f"the FLAME texture space from {FLAME_SITE}",
-    "landmark_embedding": INPUT_ARCHIVE,
-    "texel_table": INPUT_ARCHIVE,
-    "face_mask": INPUT_ARCHIVE,
-    "parameters": INPUT_ARCHIVE,
-    "bad_images": INPUT_ARCHIVE,
-    "photographs": "python prepare_lmdb/prepare_ffhq_multiscale_dataset.py FOLDER (the images are "
-    "FFHQ's, https://github.com/NVlabs/ffhq-dataset)",
-    "renderings": "python prepare_lmdb/create_deca_rendered_lmdb.py",
-}
-SERVE_AS = {  # ResourcePaths property: the files that serve as it, the one preferred first
-    "flame_model": ("converted_flame_model", "flame_model"),
-    "parameters": ("parameters", "parameter_folder"),
-}
 
 
 class Resources:
@@ -62,14 +43,12 @@ class Resources:
             )
         missing = [name for name in names if not self.path(name).exists()]
         if missing:
-            lines = [f"{getattr(self.paths, name)}: from {SOURCES[name]}" for name in missing]
+            lines = [f"{getattr(self.paths, name)}: from {FILES[name].source}" for name in missing]
             raise UserError("\n  ".join(["these files are missing:", *lines]))
 
     def path(self, name: str) -> Path:
         """The file (named as in ResourcePaths) or folder in use, or where it should be."""
-        candidates = [getattr(self.paths, served) for served in SERVE_AS.get(name, ())]
-        there = [path for path in candidates if path.exists()]
-        return there[0] if there else getattr(self.paths, name)
+        return self.paths.in_use(name)
 
     @functools.cached_property
     def flame(self) -> FlameAssets:

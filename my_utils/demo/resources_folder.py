@@ -14,7 +14,7 @@ from PIL import Image
 from scipy.sparse import csc_matrix
 from tqdm import tqdm
 
-from constants import LMDB_SIZES, RENDER_SIZE, ResourcePaths
+from constants import LMDB_SIZES, RENDER_SIZE
 from model.flame import FlameParams
 from model.mesh import UvLayout
 from model.texture_sampler import texel_table_from_uv
@@ -22,6 +22,7 @@ from my_utils.data.lmdb_images import image_key
 from my_utils.data.parameters import ParameterTable, save_parameters
 from my_utils.data.photograph_lmdb import resize_and_crop
 from my_utils.data.rendering_lmdb import write_rendering_lmdb
+from my_utils.data.resource_files import ResourcePaths
 from my_utils.data.resources import Resources
 from my_utils.demo.albedo import face_mask, texture_space
 from my_utils.demo.expressions import write_named_expressions

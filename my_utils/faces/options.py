@@ -4,8 +4,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from constants import DEMO_GENERATOR, ResourcePaths, demo_root
+from constants import DEMO_GENERATOR, demo_root
 from my_utils.cli import add_resource_options, positive_int, resource_folder
+from my_utils.data.resource_files import ResourcePaths
 from my_utils.errors import UserError
 from my_utils.runs.config import run_config
 

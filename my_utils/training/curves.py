@@ -40,12 +40,18 @@ def read_stats(path: Path) -> Rows:
     """
     with reading(path):
         lines = path.read_text().split("\n")[:-1]
-        rows = [{name: float(value) for name, value in json.loads(line).items()} for line in lines]
+        rows = [_row(json.loads(line)) for line in lines]
         if not rows:
             raise ValueError("it has no row yet")
         if not all("nimg" in row and len(row) > 1 for row in rows):
             raise ValueError("a row lacks the count of images, 'nimg', or has nothing else")
     return rows
+
+
+def _row(row: object) -> dict[str, float]:
+    if not isinstance(row, dict) or not all(isinstance(n, (int, float)) for n in row.values()):
+        raise ValueError(f"a row is no dictionary of numbers: {row}")
+    return {name: float(value) for name, value in row.items()}
 
 
 @matplotlib.rc_context(STYLE)

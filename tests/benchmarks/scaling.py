@@ -18,7 +18,8 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
 
 from timing import processor
 
-from constants import REPOSITORY, ResourcePaths
+from constants import REPOSITORY
+from my_utils.data.resource_files import ResourcePaths
 from my_utils.demo.resources_folder import write_resources
 
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]

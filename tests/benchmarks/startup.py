@@ -22,9 +22,10 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
 import numpy as np
 from timing import processor
 
-from constants import PARAM_DIM, REPOSITORY, ResourcePaths
+from constants import PARAM_DIM, REPOSITORY
 from my_utils.data.lmdb_images import NORMAL_MAP, image_key
 from my_utils.data.parameters import ParameterTable, save_parameters
+from my_utils.data.resource_files import ResourcePaths
 from my_utils.demo.resources_folder import write_resources
 from my_utils.files.image_codec import encode_jpeg, encode_png
 from my_utils.files.lmdb_writer import LmdbWriter

@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from constants import ResourcePaths
 from my_utils.data.dataset import FaceDataset, InfiniteSampler, check_pairing
 from my_utils.data.lmdb_images import NORMAL_MAP, LmdbImages, image_key
+from my_utils.data.resource_files import ResourcePaths
 from my_utils.data.resources import Resources
 from my_utils.errors import UserError
 from my_utils.files.image_codec import encode_jpeg, encode_png

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from constants import ResourcePaths
 from my_utils.data import resource_report
 from my_utils.data.flame_files import load_flame, save_flame
 from my_utils.data.lmdb_images import NORMAL_MAP, image_key
+from my_utils.data.resource_files import FILES, ResourcePaths
 from my_utils.data.resource_report import (
     DAMAGED,
-    FILES,
+    DESCRIBE,
     MISSING,
     POINTER,
     PRESENT,
@@ -32,8 +32,8 @@ from tests.support.toy_resources import write_parameters, write_toy_lmdbs, write
 
 IDS = [0, 2, 5, 17]
 CONFIG = run_config(0, demo=True)
-REQUIRED = [name for name, kind in FILES.items() if kind.required]
-WRITTEN = [name for name in FILES if name not in ("texel_table", "landmark_embedding")]
+REQUIRED = [name for name in DESCRIBE if FILES[name].required]
+WRITTEN = [name for name in DESCRIBE if name not in ("texel_table", "landmark_embedding")]
 POINTER_TEXT = b"version https://git-lfs.github.com/spec/v1\noid sha256:be24\nsize 554700\n"
 
 
@@ -71,7 +71,7 @@ def remove(path):
 def test_a_whole_folder_is_complete(original):
     report = inspect(original)
     assert report.complete and report.problems == report.remarks == []
-    assert states(report) == {name: PRESENT if name in WRITTEN else MISSING for name in FILES}
+    assert states(report) == {name: PRESENT if name in WRITTEN else MISSING for name in DESCRIBE}
     notes = {name: row.note for name, row in report.rows.items()}
     assert notes["flame_model"] == "302 vertices, 600 triangles, 400 directions"
     assert notes["template_mesh"].endswith("; not the published file")
@@ -84,7 +84,7 @@ def test_a_whole_folder_is_complete(original):
 def test_a_missing_file_is_told_and_only_required_ones_are_in_the_way(paths, name):
     remove(getattr(paths, name))
     report = inspect(paths)
-    assert report.rows[name].state == MISSING and report.rows[name].source
+    assert report.rows[name].state == MISSING and report.rows[name].file.source
     assert report.complete == (name not in REQUIRED)
     assert {n for n, row in report.rows.items() if row.in_the_way} == {name} & set(REQUIRED)
 
@@ -102,7 +102,7 @@ def test_a_damaged_file_is_in_the_way_and_the_others_are_still_read(paths, name,
     else:
         file.write_bytes(content.get(damage, data))
     report = inspect(paths)
-    expected = {n: PRESENT if n in WRITTEN else MISSING for n in FILES}
+    expected = {n: PRESENT if n in WRITTEN else MISSING for n in DESCRIBE}
     assert states(report) == expected | {name: POINTER if damage == "pointer" else DAMAGED}
     assert path.name in report.rows[name].note
     assert not report.complete
@@ -145,8 +145,9 @@ def test_an_empty_folder_and_none(tmp_path):
 
 
 def test_the_published_file_is_recognised(paths, monkeypatch):
-    kind = FILES["template_mesh"]._replace(sha256=file_sha256(paths.template_mesh)[:8])
-    monkeypatch.setitem(resource_report.FILES, "template_mesh", kind)
+    digest = file_sha256(paths.template_mesh)[:8]
+    file = dataclasses.replace(FILES["template_mesh"], sha256=digest)
+    monkeypatch.setitem(resource_report.FILES, "template_mesh", file)
     assert inspect(paths).rows["template_mesh"].note.endswith("; the published file")
 
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from model.flame import FlameParams
-from my_utils.data import resources as assets
 from my_utils.data.flame_files import save_flame
+from my_utils.data.resource_files import FILES
 from my_utils.data.resources import Resources
 from my_utils.errors import UserError
 from tests.support.toy_resources import write_toy_resources
@@ -49,12 +49,12 @@ def test_every_missing_file_is_listed_at_once_with_its_source(toy):
     for path in (toy.flame_model, toy.texture_space):
         path.unlink()
     with pytest.raises(UserError) as caught:
-        Resources(toy.root).require(*assets.SOURCES)
+        Resources(toy.root).require(*FILES)
     message = str(caught.value)
-    missing = {"flame_model", "texture_space", "landmark_embedding", "texel_table"}
-    for name in assets.SOURCES:
-        listed = f"{getattr(toy, name)}: from {assets.SOURCES[name]}" in message
-        assert listed == (name in missing | {"photographs", "renderings"}), name
+    there = {"template_mesh", "face_mask", "parameters", "bad_images"}
+    for name in FILES:
+        listed = f"{getattr(toy, name)}: from {FILES[name].source}" in message
+        assert listed == (name not in there), name
     with pytest.raises(UserError, match="generic_model.pkl: from FLAME 2020"):
         Resources(toy.root).face_renderer(32)
 

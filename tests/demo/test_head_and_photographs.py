@@ -8,9 +8,10 @@ import pytest
 import torch
 from scipy.spatial import cKDTree
 
-from constants import EYE_VERTICES, ResourcePaths
+from constants import EYE_VERTICES
 from model.flame import FlameParams
 from my_utils.data.lmdb_images import NORMAL_MAP, LmdbImages, image_key
+from my_utils.data.resource_files import ResourcePaths
 from my_utils.data.resources import Resources
 from my_utils.demo import resources_folder as demo_files
 from my_utils.demo.albedo import face_mask, texture_space

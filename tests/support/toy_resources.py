@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from constants import ResourcePaths
 from my_utils.data.lmdb_images import NORMAL_MAP, image_key
+from my_utils.data.resource_files import ResourcePaths
 from my_utils.files.image_codec import encode_jpeg, encode_png
 from my_utils.files.lmdb_writer import LmdbWriter
 from tests.support.toy_head import toy_flame_assets, toy_texture_space, toy_uv_layout

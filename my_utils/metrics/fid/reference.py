@@ -17,7 +17,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from my_utils.data.lmdb_images import LmdbImages, RecordError, image_key
-from my_utils.data.resources import SOURCES, Resources
+from my_utils.data.resource_files import FILES
+from my_utils.data.resources import Resources
 from my_utils.errors import UserError
 from my_utils.files.atomic import atomic_path
 from my_utils.files.workers import ordered_map
@@ -44,7 +45,7 @@ class Photographs:
         """
         resources.require("photographs")
         self.size = size
-        self._lmdb = LmdbImages(resources.paths.photographs, made_by=SOURCES["photographs"])
+        self._lmdb = LmdbImages(resources.paths.photographs, made_by=FILES["photographs"].source)
         self._ids = self._lmdb.ids(size)[:limit]
         if not len(self._ids):
             sizes = ", ".join(map(str, self._lmdb.sizes())) or "none"

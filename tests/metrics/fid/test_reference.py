@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from constants import ResourcePaths
 from my_utils.data.lmdb_images import image_key
+from my_utils.data.resource_files import ResourcePaths
 from my_utils.data.resources import Resources
 from my_utils.errors import UserError
 from my_utils.files.image_codec import encode_png

@@ -89,25 +89,15 @@ def main() -> None:
 
 def evaluate_condition(args: argparse.Namespace, synthesizer: "FaceSynthesizer") -> None:
     """Compare the faces of a demo generator with photographs of the same parameters."""
-    import torch
-
-    from model.condition import shrink
     from my_utils.demo.held_out import held_out_faces
-    from my_utils.files.images import save_grid
-    from my_utils.metrics.condition_error import condition_error
+    from my_utils.metrics.condition_error import condition_error, save_comparison
 
-    size = synthesizer.config.resolution
-    held_out = held_out_faces(args.count, size)
+    faces = held_out_faces(args.count, synthesizer.config.resolution)
     error = condition_error(
-        synthesizer, held_out.params, held_out.photographs, held_out.region, batch=args.batch
+        synthesizer, faces.params, faces.photographs, faces.region, batch=args.batch
     )
-    shown = range(min(args.count, FIGURE_FACES))
-    faces = synthesizer(held_out.params[: len(shown)], shown)
-    path = synthesizer.outdir(args.outdir, "control") / "held_out.png"
-    photographs = held_out.photographs[: len(shown)]
-    rows = (photographs, shrink(faces.render, size).cpu(), faces.image.cpu())
-    labels = ("photograph (never seen)", "rendering", "generated")
-    save_grid(path, torch.cat(rows), len(shown), row_labels=labels)
+    path, few = synthesizer.outdir(args.outdir, "control") / "held_out.png", slice(FIGURE_FACES)
+    save_comparison(path, synthesizer, faces.params[few], faces.photographs[few])
     print(
         f"{args.count} held-out faces: error {error.matched:.4f} with the right condition, "
         f"{error.shuffled:.4f} with another's, ratio {error.ratio:.3f} (images in [-1, 1])"
@@ -121,11 +111,9 @@ def evaluate_control(
     args: argparse.Namespace, synthesizer: "FaceSynthesizer", factors: "VisibleFactors"
 ) -> None:
     """Read the parameters off generated faces again; trains the network for it where missing."""
-    import json
     import time
 
-    from my_utils.files.atomic import atomic_path, file_sha256
-    from my_utils.files.figures import save_figure
+    from my_utils.files.atomic import file_sha256
     from my_utils.metrics.control.evaluation import (
         held_out,
         measure_control,
@@ -133,7 +121,7 @@ def evaluate_control(
         train_regressor_for,
     )
     from my_utils.metrics.control.regressor import load_regressor
-    from my_utils.metrics.control.report import control_tables, disentanglement_figure
+    from my_utils.metrics.control.report import control_tables, save_control
 
     path = regressor_path(synthesizer)
     if not path.exists():
@@ -147,10 +135,7 @@ def evaluate_control(
         synthesizer, regressor, factors, faces, batch=args.batch, truncation_psi=args.truncation
     )
     outdir = synthesizer.outdir(args.outdir, "control")
-    figure = disentanglement_figure(control, synthesizer.name)
-    save_figure(figure, outdir / "disentanglement.png", outdir / "disentanglement.pdf")
-    with atomic_path(outdir / "control.json") as temporary:
-        temporary.write_text(json.dumps(control.to_dict(), indent=1))
+    save_control(outdir, control, synthesizer.name)
     record(
         args,
         synthesizer,

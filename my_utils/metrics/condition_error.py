@@ -6,12 +6,15 @@ a generator that ignores its condition.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from model.condition import shrink
 from model.flame import FlameParams
 from my_utils.faces.synthesizer import FaceSynthesizer
+from my_utils.files.images import save_grid
 
 SHUFFLES = 4  # every photograph is compared with this many faces of other conditions
 
@@ -47,3 +50,17 @@ def condition_error(
 
     others = [error(generated.roll(offset, dims=0)) for offset in range(1, SHUFFLES + 1)]
     return ConditionError(matched=error(generated), shuffled=sum(others) / SHUFFLES)
+
+
+def save_comparison(
+    path: Path,
+    synthesizer: FaceSynthesizer,
+    params: FlameParams,  # N rows
+    photographs: Tensor,  # [N, 3, R, R] in [-1, 1], of these faces
+) -> None:
+    """Write a grid of photographs, renderings and generated faces, one face a column."""
+    faces = synthesizer(params, range(len(params)))
+    renders = shrink(faces.render, synthesizer.config.resolution)
+    rows = (photographs, renders.cpu(), faces.image.cpu())
+    labels = ("photograph (never seen)", "rendering", "generated")
+    save_grid(path, torch.cat(rows), len(params), row_labels=labels)

@@ -1,6 +1,8 @@
 """What is known about the control a generator gives, as tables to read and a heat map to see."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 
 import matplotlib
 import torch
@@ -9,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from torch import Tensor
 
-from my_utils.files.figures import HEAT_MAP, STYLE
+from my_utils.files.atomic import atomic_path
+from my_utils.files.figures import HEAT_MAP, STYLE, save_figure
 from my_utils.files.tables import markdown_table
 from my_utils.metrics.control.evaluation import Control
 from my_utils.metrics.control.measures import CHANGES
@@ -17,6 +20,14 @@ from my_utils.metrics.control.table3 import CodeError
 from my_utils.metrics.control.visible_factors import FACTORS, UNITS
 
 FULL = 1.2  # the largest value that has a colour of its own
+
+
+def save_control(outdir: Path, control: Control, name: str) -> None:
+    """Write control.json, disentanglement.png and disentanglement.pdf."""
+    figure = disentanglement_figure(control, name)
+    save_figure(figure, outdir / "disentanglement.png", outdir / "disentanglement.pdf")
+    with atomic_path(outdir / "control.json") as temporary:
+        temporary.write_text(json.dumps(control.to_dict(), indent=1))
 
 
 def control_tables(control: Control) -> str:

@@ -1,0 +1,91 @@
+"""Fit FLAME parameters to a folder of photographs.
+
+    python prepare_lmdb/fit_photographs.py PHOTOGRAPHS
+    python prepare_lmdb/fit_photographs.py --refine --size 1024 --n_worker 8 PHOTOGRAPHS
+    python prepare_lmdb/fit_photographs.py --demo me.jpg
+
+Writes into the resources folder, whose head model is fitted: the faces cut out as FFHQ's
+(input_files/FFHQ/images), their parameters, and into output_files/photographs a report and contact
+sheets, worst faces first. Of several faces the largest is taken. Photographs may be of any size;
+those named by numbers (00017.jpg) keep them as ids. An interrupted fit goes on when repeated.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from constants import LMDB_SIZES, RENDER_SIZE
+from my_utils.cli import (
+    add_resource_options,
+    positive_int,
+    resource_folder,
+    run_script,
+    script_parser,
+    whole_number,
+)
+from my_utils.errors import UserError
+
+
+def parse_args():
+    parser = script_parser(__doc__)
+    parser.add_argument("path", type=Path, metavar="PATH", help="a folder, or one photograph")
+    parser.add_argument("--refine", action="store_true", help="fit more exactly, in twice the time")
+    parser.add_argument(
+        "--size", type=positive_int, default=RENDER_SIZE, help="pixels of the pictures (256)"
+    )
+    parser.add_argument(
+        "--n_worker",
+        type=positive_int,
+        default=os.cpu_count(),
+        help="processes (as many as processors)",
+    )
+    parser.add_argument(
+        "--sheets", type=whole_number, default=48, help="faces on contact sheets (48)"
+    )
+    parser.add_argument("--force", action="store_true", help="replace what was fitted before")
+    add_resource_options(parser)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+
+    from my_utils.data.photograph_lmdb import find_photographs
+    from my_utils.data.resources import Resources
+    from my_utils.photos.contact_sheet import write_contact_sheets
+    from my_utils.photos.fitting import FittingHead
+    from my_utils.photos.folder_fit import Places, fit_folder
+
+    root = resource_folder(args)
+    places = Places.below(root)
+    photographs = {0: args.path} if args.path.is_file() else find_photographs(args.path)
+    if places.images.resolve() in (args.path.resolve(), *args.path.resolve().parents):
+        raise UserError(f"{args.path} is where the aligned pictures go: give the photographs")
+    head = FittingHead(Resources(root))
+    if args.force:
+        places.clear()
+    places.check_free()
+    report = fit_folder(head, photographs, size=args.size, fine=args.refine, workers=args.n_worker)
+    sheets = write_contact_sheets(head, report.faces[: args.sheets])
+    for sentence in report.left_out:
+        print(f"left out: {sentence}", file=sys.stderr)
+    several = sum(face.other_faces > 0 for face in report.faces)
+    print(
+        f"fitted {len(report.faces)} of {len(photographs)} photographs, {len(report.left_out)} "
+        f"left out; {several} show more faces than the largest one, which was taken"
+    )
+    print(f"look at {', '.join(map(str, sheets[:1]))} and {places.sheets / 'fit_report.csv'}")
+    sizes = ",".join(str(size) for size in LMDB_SIZES if size <= args.size)
+    print(
+        f"wrote {places.images} and {places.parameters}; next:\n"
+        f"  python prepare_lmdb/prepare_ffhq_multiscale_dataset.py --sizes {sizes} "
+        f"--out {head.resources.paths.photographs} {places.images}\n"
+        f"  python prepare_lmdb/create_deca_rendered_lmdb.py --resources {root}\n"
+        f"  GIF_RESOURCES={root} python train.py"
+    )
+
+
+if __name__ == "__main__":
+    run_script(main, if_stopped="repeat the command to continue")

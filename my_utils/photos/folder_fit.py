@@ -18,8 +18,9 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from constants import FLAME_SLICES, PARAM_DIM, ResourcePaths
+from constants import FLAME_SLICES, PARAM_DIM
 from my_utils.data.parameters import ParameterTable, save_parameters
+from my_utils.data.resource_files import ResourcePaths
 from my_utils.data.resources import Resources
 from my_utils.errors import UserError
 from my_utils.files.atomic import atomic_path
@@ -68,7 +69,7 @@ class Places(NamedTuple):
         return Places(
             paths.ffhq / "images",
             paths.parameters,
-            paths.deca_inferred / "photographs.partial",
+            paths.parameters.parent / "photographs.partial",
             paths.output_root / "photographs",
         )
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from constants import FLAME_SLICES, ResourcePaths, demo_root, resources_root
+from constants import FLAME_SLICES, demo_root, resources_root
 from my_utils.data.parameters import load_parameters
+from my_utils.data.resource_files import ResourcePaths
 from my_utils.data.resources import Resources
 from my_utils.demo.parameters import sample_parameters
 from my_utils.demo.photographs import photographs

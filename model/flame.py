@@ -13,11 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from constants import EXPRESSION_DIM, FLAME_SLICES, PARAM_DIM, SHAPE_DIM, TEXTURE_DIM
-from model.lbs import batch_rodrigues, lbs, vertices2landmarks
+from model.lbs import lbs
 
 EXPRESSION_COLUMNS = 100  # the last columns of the file's shapedirs
 NECK_JOINT, JAW_JOINT, EYE_JOINTS = 1, 2, slice(3, 5)  # FLAME's joints: root, neck, jaw, eyes
-MAX_CONTOUR_DEGREES = 39  # the dynamic contour is tabulated for 0..39 degrees, then -1..-39
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,18 +87,6 @@ class FlameParams:
 
 
 @dataclass(frozen=True, eq=False)
-class LandmarkEmbedding:
-    """The 68 facial landmarks as points on faces of the mesh."""
-
-    static_faces: np.ndarray  # [51] face ids: brows, nose, eyes, mouth
-    static_barycentric: np.ndarray  # [51, 3]
-    dynamic_faces: np.ndarray  # [79, 17] face ids: the visible contour, per degree of yaw
-    dynamic_barycentric: np.ndarray  # [79, 17, 3]
-    full_faces: np.ndarray  # [68] face ids: the contour fixed to the surface, then the 51
-    full_barycentric: np.ndarray  # [68, 3]
-
-
-@dataclass(frozen=True, eq=False)
 class FlameAssets:
     """The arrays of a FLAME model file."""
 
@@ -110,7 +97,6 @@ class FlameAssets:
     J_regressor: np.ndarray  # [J, V]
     parents: np.ndarray  # [J], the root's is -1
     lbs_weights: np.ndarray  # [V, J]
-    landmarks: LandmarkEmbedding | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +108,7 @@ class TextureSpace:
 
 
 class FLAME(nn.Module):
-    """FLAME as a decoder: parameters in, posed mesh and landmarks out.
+    """FLAME as a decoder: parameters in, posed mesh out.
 
     The parameters hold no rotation of neck and eyes (DECA keeps them at rest); their camera,
     texture and lighting play no part. Everything is differentiable. No buffer enters a state dict:
@@ -135,13 +121,6 @@ class FLAME(nn.Module):
     posedirs: Tensor  # [V, 3, 9 * (J - 1)]
     J_regressor: Tensor  # [J, V]
     lbs_weights: Tensor  # [V, J]
-    # With landmarks only, see LandmarkEmbedding:
-    static_faces: Tensor
-    static_barycentric: Tensor
-    dynamic_faces: Tensor
-    dynamic_barycentric: Tensor
-    full_faces: Tensor
-    full_barycentric: Tensor
 
     def __init__(self, assets: FlameAssets):
         super().__init__()
@@ -153,18 +132,12 @@ class FLAME(nn.Module):
             )
         columns = np.r_[:SHAPE_DIM, identity_columns : identity_columns + EXPRESSION_DIM]
         self.parents = [int(parent) for parent in assets.parents]
-        self.has_landmarks = assets.landmarks is not None
         self._add_floats("v_template", assets.v_template)
         self._add_floats("shapedirs", assets.shapedirs[:, :, columns])
         self._add_floats("posedirs", assets.posedirs)
         self._add_floats("J_regressor", assets.J_regressor)
         self._add_floats("lbs_weights", assets.lbs_weights)
         self._add_indices("faces", assets.faces)
-        if assets.landmarks is not None:
-            for name in ("static", "dynamic", "full"):
-                self._add_indices(f"{name}_faces", getattr(assets.landmarks, f"{name}_faces"))
-                barycentric = getattr(assets.landmarks, f"{name}_barycentric")
-                self._add_floats(f"{name}_barycentric", barycentric)
 
     def _add_floats(self, name: str, array: np.ndarray) -> None:
         self.register_buffer(name, torch.tensor(array, dtype=torch.float32), persistent=False)
@@ -198,49 +171,6 @@ class FLAME(nn.Module):
             self.parents,
             self.lbs_weights,
         )
-
-    def landmarks2d(
-        self,
-        params: FlameParams,
-        vertices: Tensor,  # [N, V, 3] of these params
-    ) -> Tensor:
-        """68 landmarks [N, 68, 3]: 17 on the contour seen at this yaw, then 51 fixed ones."""
-        self._require_landmarks()
-        row = contour_row(params.pose[:, :3])
-        faces = self.static_faces.expand(len(row), -1)
-        barycentric = self.static_barycentric.expand(len(row), -1, -1)
-        return vertices2landmarks(
-            vertices,
-            self.faces,
-            torch.cat([self.dynamic_faces[row], faces], dim=1),
-            torch.cat([self.dynamic_barycentric[row], barycentric], dim=1),
-        )
-
-    def landmarks3d(
-        self,
-        vertices: Tensor,  # [N, V, 3]
-    ) -> Tensor:
-        """68 landmarks [N, 68, 3] that stay on the same points of the surface."""
-        self._require_landmarks()
-        return vertices2landmarks(vertices, self.faces, self.full_faces, self.full_barycentric)
-
-    def _require_landmarks(self) -> None:
-        if not self.has_landmarks:
-            raise ValueError("this FLAME has no landmark embedding; give FlameAssets.landmarks")
-
-
-def contour_row(
-    global_rotation: Tensor,  # [N, 3] axis-angle, radians
-) -> Tensor:
-    """Row [N] of the dynamic contour table for the head's yaw, to the degree.
-
-    Rows 0..39 are yaws 0..39 degrees, rows 40..78 are -1..-39; larger yaws use the outermost row.
-    """
-    rotation = batch_rodrigues(global_rotation)
-    cosine = rotation[:, :2, 0].norm(dim=1)
-    degrees = torch.atan2(-rotation[:, 2, 0], cosine).rad2deg().round().long()
-    degrees = degrees.clamp(-MAX_CONTOUR_DEGREES, MAX_CONTOUR_DEGREES)
-    return torch.where(degrees < 0, MAX_CONTOUR_DEGREES - degrees, degrees)
 
 
 class FlameTexture(nn.Module):

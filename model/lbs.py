@@ -41,18 +41,6 @@ def vertices2joints(
     return J_regressor @ vertices
 
 
-def vertices2landmarks(
-    vertices: Tensor,  # [N, V, 3]
-    faces: Tensor,  # [F, 3]
-    landmark_faces: Tensor,  # [L] or [N, L] face ids
-    barycentric: Tensor,  # [L, 3] or [N, L, 3]
-) -> Tensor:
-    """Points [N, L, 3] on the surface, each given by a face and barycentric coordinates."""
-    corners = faces[landmark_faces].expand(len(vertices), -1, 3)
-    batch = torch.arange(len(vertices), device=vertices.device)[:, None, None]
-    return (vertices[batch, corners] * barycentric[..., None]).sum(dim=-2)
-
-
 def batch_rigid_transform(
     rotations: Tensor,  # [N, J, 3, 3] of each joint relative to its parent
     joints: Tensor,  # [N, J, 3] rest positions

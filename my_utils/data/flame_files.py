@@ -1,6 +1,5 @@
-"""Reads the files around FLAME: model, landmarks, texture space, layout, texels and mask."""
+"""Reads the files around FLAME: model, texture space, layout, texels and mask."""
 
-import dataclasses
 import itertools
 import math
 import zipfile
@@ -11,14 +10,14 @@ from typing import IO, Literal
 import numpy as np
 
 from constants import RENDER_SIZE, SHAPE_DIM, TEXTURE_DIM
-from model.flame import EXPRESSION_COLUMNS, FlameAssets, LandmarkEmbedding, TextureSpace
+from model.flame import EXPRESSION_COLUMNS, FlameAssets, TextureSpace
 from model.mesh import UvLayout
 from model.texture_sampler import TexelTable
 from my_utils.data.resource_files import FLAME_SITE
 from my_utils.errors import UserError
 from my_utils.files.atomic import atomic_path
 from my_utils.files.image_codec import decode_image
-from my_utils.untrusted.fields import as_numbers, float_field, index_field, read_fields, require
+from my_utils.untrusted.fields import float_field, index_field, read_fields, require
 from my_utils.untrusted.reader import npy_header, reading
 from my_utils.untrusted.text import shown
 
@@ -26,7 +25,7 @@ from my_utils.untrusted.text import shown
 LARGEST_UNIT_COLOUR = 1.5
 
 
-def load_flame(path: Path, landmarks_path: Path | None = None) -> FlameAssets:
+def load_flame(path: Path) -> FlameAssets:
     """Read a FLAME model: 2020 (chumpy, Python 2), 2023 Open (plain NumPy), or converted (.npz)."""
     fields = read_fields(path)
     with reading(path):
@@ -48,10 +47,7 @@ def load_flame(path: Path, landmarks_path: Path | None = None) -> FlameAssets:
                 f"'shapedirs' has {assets.shapedirs.shape[2]} directions, FLAME has 300 of "
                 "identity and 100 of expression"
             )
-    if landmarks_path is None:
-        return assets
-    landmarks = load_landmarks(landmarks_path, face_count=len(assets.faces))
-    return dataclasses.replace(assets, landmarks=landmarks)
+    return assets
 
 
 def _parents(fields: Mapping) -> np.ndarray:
@@ -94,27 +90,6 @@ def _member(archive: zipfile.ZipFile, name: str) -> np.ndarray:
     require(archive.namelist(), f"{name}.npy")
     with archive.open(f"{name}.npy") as file:
         return np.lib.format.read_array(file, allow_pickle=False)
-
-
-def load_landmarks(
-    path: Path,
-    face_count: int | None = None,  # of the model, to compare with
-) -> LandmarkEmbedding:
-    """Read `landmark_embedding.npy`."""
-    fields = read_fields(path)
-    with reading(path):
-        fields = dict(fields)
-        for name in ("full_lmk_faces_idx", "full_lmk_bary_coords"):
-            if name in fields:  # published with a leading axis of one
-                fields[name] = as_numbers(fields[name], name).squeeze()
-        return LandmarkEmbedding(
-            static_faces=index_field(fields, "static_lmk_faces_idx", (51,), below=face_count),
-            static_barycentric=float_field(fields, "static_lmk_bary_coords", (51, 3)),
-            dynamic_faces=index_field(fields, "dynamic_lmk_faces_idx", (79, 17), below=face_count),
-            dynamic_barycentric=float_field(fields, "dynamic_lmk_bary_coords", (79, 17, 3)),
-            full_faces=index_field(fields, "full_lmk_faces_idx", (68,), below=face_count),
-            full_barycentric=float_field(fields, "full_lmk_bary_coords", (68, 3)),
-        )
 
 
 def load_texture_space(path: Path) -> TextureSpace:

@@ -50,13 +50,6 @@ FILES = {
     "texel_table": ResourceFile(
         f"{FLAME}/texture_data_256.npy", INPUT_ARCHIVE, "optional (else computed)", required=False
     ),
-    "landmark_embedding": ResourceFile(
-        f"{FLAME}/landmark_embedding.npy",
-        INPUT_ARCHIVE,
-        "optional (landmarks)",
-        required=False,
-        sha256="8095348e",
-    ),
     "parameters": ResourceFile(
         f"{DECA}/flame_params_public_texture_model.npy",
         INPUT_ARCHIVE,

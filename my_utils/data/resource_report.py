@@ -13,7 +13,7 @@ import numpy as np
 
 from constants import RENDER_SIZE, TEXTURE_DIM
 from my_utils.data.dataset import FaceDataset, check_pairing
-from my_utils.data.flame_files import load_flame, load_landmarks, load_texel_table, load_uv_layout
+from my_utils.data.flame_files import load_flame, load_texel_table, load_uv_layout
 from my_utils.data.lmdb_images import NORMAL_MAP, LmdbImages, image_key
 from my_utils.data.resource_files import FILES, ResourceFile, ResourcePaths
 from my_utils.data.resources import Resources
@@ -110,9 +110,6 @@ DESCRIBE: dict[str, Callable[[Resources], str]] = {  # read it; UserError if it 
     "texture_space": _describe_texture_space,
     "face_mask": lambda r: f"{r.face_mask.mean():.0%} of the texture is face",
     "texel_table": lambda r: f"{len(load_texel_table(r.paths.texel_table).x)} texels show the mesh",
-    "landmark_embedding": (
-        lambda r: f"{len(load_landmarks(r.paths.landmark_embedding).full_faces)} landmarks"
-    ),
     "parameters": lambda r: f"{len(r.parameters.ids)} faces",
     "bad_images": lambda r: f"{len(r.bad_images)} photographs to leave out",
     "renderings": lambda r: _describe_lmdb(r.paths.renderings),
@@ -189,7 +186,7 @@ def _compare(
         return not any(rows[name].in_the_way for name in names)
 
     problems, remarks = [], []
-    if readable("flame_model", "landmark_embedding", "template_mesh", "texel_table"):
+    if readable("flame_model", "template_mesh", "texel_table"):
         problems += _errors(lambda: resources.flame, lambda: resources.uv, lambda: resources.texels)
     if readable("texture_space"):
         problems += _texture_problems(resources)

@@ -59,8 +59,7 @@ class Resources:
                 f"{path} was not converted from the {original.name} beside it: delete it, or "
                 f"repeat `python prepare_lmdb/convert_flame_model.py {original}`"
             )
-        landmarks = self.paths.landmark_embedding
-        return load_flame(path, landmarks if landmarks.exists() else None)
+        return load_flame(path)
 
     @functools.cached_property
     def uv(self) -> UvLayout:

@@ -24,7 +24,7 @@ from my_utils.data.parameters import load_bad_images
 from my_utils.errors import UserError
 from my_utils.files.image_codec import encode_png
 from my_utils.untrusted.reader import restricted_load
-from tests.support.flame_fields import landmark_fields, texel_fields
+from tests.support.flame_fields import texel_fields
 from tests.support.toy_head import toy_flame_assets, toy_texture_space, toy_uv_layout
 from tests.support.toy_resources import flame_fields, write_toy_resources
 
@@ -90,7 +90,6 @@ def test_flame_comes_with_its_own_sizes(toy):
     for name in ("v_template", "faces", "shapedirs", "posedirs", "J_regressor", "lbs_weights"):
         assert same_array(getattr(found, name), getattr(expected, name)), name
     assert found.parents.tolist() == [-1, 0, 1, 1, 1]
-    assert found.landmarks is None
 
 
 @pytest.mark.parametrize(
@@ -125,40 +124,11 @@ def test_a_pickle_without_a_dictionary_says_so(toy):
         load_flame(toy.flame_model)
 
 
-def test_landmarks_with_torch_tensors_inside(toy):
-    np.save(toy.landmark_embedding, landmark_fields(), allow_pickle=True)
-    expected = toy_flame_assets().landmarks
-    found = load_flame(toy.flame_model, toy.landmark_embedding).landmarks
-    for name in vars(expected):
-        assert same_array(getattr(found, name), getattr(expected, name)), name
-
-
-@pytest.mark.parametrize(
-    "name, value, message",
-    [
-        ("static_lmk_faces_idx", np.full(51, 600), "indices from 600 to 600 instead of from 0 to"),
-        ("full_lmk_faces_idx", np.full((1, 68), 600), "600 instead of from 0 to 599"),
-        ("full_lmk_faces_idx", np.full((1, 68), -1), "'full_lmk_faces_idx' has indices from -1"),
-        ("full_lmk_faces_idx", np.zeros(67), r"shape .67,. instead of .68"),
-        ("static_lmk_bary_coords", np.full((51, 3), np.nan), "not finite"),
-        ("dynamic_lmk_bary_coords", np.zeros((79, 17, 2)), "'dynamic_lmk_bary_coords' has shape"),
-        ("dynamic_lmk_faces_idx", None, "no field 'dynamic_lmk_faces_idx'"),
-    ],
-)
-def test_wrong_landmarks_are_named(toy, name, value, message):
-    fields = landmark_fields() | {name: value}
-    if value is None:
-        del fields[name]
-    np.save(toy.landmark_embedding, fields, allow_pickle=True)
-    with pytest.raises(UserError, match=f"landmark_embedding.npy.*{message}"):
-        load_flame(toy.flame_model, toy.landmark_embedding)
-
-
 def test_a_converted_model_is_the_same(toy, tmp_path):
     expected = load_flame(toy.flame_model)
     save_flame(tmp_path / "m.npz", expected, source_sha256="be24")
     found = load_flame(tmp_path / "m.npz")
-    for name in vars(expected).keys() - {"landmarks"}:
+    for name in vars(expected):
         assert same_array(getattr(found, name), getattr(expected, name)), name
     assert converted_from(tmp_path / "m.npz") == "be24"
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from model.flame import FLAME, FlameParams, FlameTexture, contour_row
+from model.flame import FLAME, FlameParams, FlameTexture
 from tests.support.recordings import open_head, texture_space
 from tests.support.toy_head import toy_flame_assets, toy_texture_space
 
@@ -185,56 +185,13 @@ def test_too_few_directions_are_refused():
 
 
 @pytest.mark.parametrize("filled", [False, True])
-def test_decoder_and_landmarks_agree_with_the_recording(shared, filled):
+def test_decoder_agrees_with_the_recording(shared, filled):
     recorded = np.load(shared / "oracles" / "flame_decode.npz")
     prefix = "filled_" if filled else ""
     vector = torch.tensor(np.load(shared / "oracles" / "camera.npz")["params"])
     flame, params = FLAME(open_head(shared, filled=filled)), FlameParams.from_vector(vector)
     vertices = flame(params)
-    found = {
-        "vertices": vertices,
-        "landmarks2d": flame.landmarks2d(params, vertices),
-        "landmarks3d": flame.landmarks3d(vertices),
-    }
-    for name, values in found.items():
-        np.testing.assert_allclose(values.numpy(), recorded[prefix + name], atol=2e-7)
-
-
-# --- landmarks --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("yaw_degrees", "row"),
-    [(0, 0), (1, 1), (10.4, 10), (39, 39), (60, 39), (-1, 40), (-12.6, 52), (-39, 78), (-60, 78)],
-)
-def test_contour_row_follows_the_yaw(yaw_degrees, row):
-    rotation = torch.tensor([[0.0, np.radians(yaw_degrees), 0.0]])
-    assert contour_row(rotation).tolist() == [row]
-
-
-def test_landmarks_lie_where_the_embedding_says(flame):
-    embedding, faces = toy_flame_assets(0).landmarks, flame.faces.numpy()
-    params = random_params(2).replace(
-        pose=torch.tensor([[0, 0.2, 0, 0, 0, 0], [0, -0.3, 0, 0, 0, 0]])
-    )
-    vertices = flame(params)
-    found, fixed = flame.landmarks2d(params, vertices), flame.landmarks3d(vertices)
-    for image, row in enumerate((11, 39 + 17)):  # 11.46 and -17.19 degrees
-        points = vertices[image].numpy()
-        contour = (
-            embedding.dynamic_barycentric[row, 3] @ points[faces[embedding.dynamic_faces[row, 3]]]
-        )
-        static = embedding.static_barycentric[7] @ points[faces[embedding.static_faces[7]]]
-        full = embedding.full_barycentric[60] @ points[faces[embedding.full_faces[60]]]
-        np.testing.assert_allclose(found[image, 3].numpy(), contour, atol=1e-6)
-        np.testing.assert_allclose(found[image, 17 + 7].numpy(), static, atol=1e-6)
-        np.testing.assert_allclose(fixed[image, 60].numpy(), full, atol=1e-6)
-
-
-def test_landmarks_without_an_embedding_say_what_is_missing():
-    flame = FLAME(dataclasses.replace(toy_flame_assets(0), landmarks=None))
-    with pytest.raises(ValueError, match="landmark embedding"):
-        flame.landmarks3d(flame.v_template[None])
+    np.testing.assert_allclose(vertices.numpy(), recorded[prefix + "vertices"], atol=2e-7)
 
 
 # --- texture ----------------------------------------------------------------------------------

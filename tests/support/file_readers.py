@@ -35,7 +35,7 @@ from my_utils.study.questions import pair_checks
 from my_utils.study.results import read_results, write_amt_csv, write_page_csv
 from my_utils.training.curves import read_stats
 from tests.support.fid_stubs import stub_network
-from tests.support.flame_fields import landmark_fields, texel_fields
+from tests.support.flame_fields import texel_fields
 from tests.support.released_files import released_file, write_released
 from tests.support.study_sessions import likert_trial, session
 from tests.support.toy_resources import parameter_entry, write_toy_lmdbs, write_toy_resources
@@ -80,7 +80,6 @@ def file_readers(folder: Path) -> dict[str, Reader]:
 def _resources(root: Path) -> dict[str, Reader]:
     paths = write_toy_resources(root, IDS)
     write_toy_lmdbs(paths, IDS, size=16)
-    np.save(paths.landmark_embedding, landmark_fields(), allow_pickle=True)
     np.save(paths.texel_table, texel_fields(), allow_pickle=True)
     converted = root.parent / "converted"
     others = write_toy_resources(converted, IDS)
@@ -107,7 +106,6 @@ def _resources(root: Path) -> dict[str, Reader]:
         "converted FLAME model": Reader(
             others.converted_flame_model, lambda: Resources(converted).flame
         ),
-        "landmark embedding": Reader(paths.landmark_embedding, lambda: Resources(root).flame),
         "template mesh": Reader(paths.template_mesh, lambda: resources().uv),
         "texture space": Reader(paths.texture_space, lambda: Resources(root).texture_space),
         "texel table": Reader(paths.texel_table, lambda: resources().texels),
@@ -263,7 +261,6 @@ def _studies(folder: Path) -> dict[str, Reader]:
 READER_NAMES = (
     "FLAME model",
     "converted FLAME model",
-    "landmark embedding",
     "template mesh",
     "texture space",
     "texel table",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model.flame import FlameAssets, LandmarkEmbedding, TextureSpace
+from model.flame import FlameAssets, TextureSpace
 
 
 def random_state(key: str) -> np.random.RandomState:
@@ -43,9 +43,8 @@ def open_head(
     *,
     filled: bool = False,  # with the directions that are zero in the stand-in drawn at random
 ) -> FlameAssets:
-    """The stand-in head of the recordings, with the landmark embedding stored beside them."""
+    """The stand-in head of the recordings."""
     head = np.load(shared / "open_head" / "open_head.npz")
-    recorded = np.load(shared / "oracles" / "flame_decode.npz")
     shapedirs, posedirs = head["shapedirs"], head["posedirs"]
     if filled:
         for start, end in ((60, 300), (350, 400)):
@@ -62,12 +61,4 @@ def open_head(
         J_regressor=head["J_regressor"],
         parents=np.array([-1, 0, 1, 1, 1]),
         lbs_weights=head["weights"],
-        landmarks=LandmarkEmbedding(
-            static_faces=recorded["embedding_static_lmk_faces_idx"],
-            static_barycentric=recorded["embedding_static_lmk_bary_coords"],
-            dynamic_faces=recorded["embedding_dynamic_lmk_faces_idx"],
-            dynamic_barycentric=recorded["embedding_dynamic_lmk_bary_coords"],
-            full_faces=recorded["embedding_full_lmk_faces_idx"][0],
-            full_barycentric=recorded["embedding_full_lmk_bary_coords"][0],
-        ),
     )

@@ -5,7 +5,7 @@ Tests of every part use it, so that none needs a licensed file or waits for 5023
 
 import numpy as np
 
-from model.flame import FlameAssets, LandmarkEmbedding, TextureSpace
+from model.flame import FlameAssets, TextureSpace
 from model.mesh import UvLayout
 
 RINGS, SEGMENTS = 15, 20  # between the poles; 302 vertices, 600 faces
@@ -79,16 +79,8 @@ def _skinning(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return weights, closeness / closeness.sum(axis=1, keepdims=True)
 
 
-def _landmarks(face_count: int, rng: np.random.Generator) -> LandmarkEmbedding:
-    def points(*shape: int) -> tuple[np.ndarray, np.ndarray]:
-        barycentric = rng.dirichlet((1, 1, 1), shape).astype(np.float32)
-        return rng.integers(face_count, size=shape), barycentric
-
-    return LandmarkEmbedding(*points(51), *points(79, 17), *points(68))
-
-
 def toy_flame_assets(seed: int = 0) -> FlameAssets:
-    """The head: 302 vertices, 600 faces, 300 + 100 directions, pose correctives, landmarks."""
+    """The head: 302 vertices, 600 faces, 300 + 100 directions, pose correctives."""
     rng = np.random.default_rng(seed)
     points = _sphere()
     nose = 0.02 * np.exp(-20 * np.square(points - [0, 0, 1]).sum(axis=1))
@@ -104,7 +96,6 @@ def toy_flame_assets(seed: int = 0) -> FlameAssets:
         J_regressor=regressor.astype(np.float32),
         parents=np.array([-1, 0, 1, 1, 1]),
         lbs_weights=weights.astype(np.float32),
-        landmarks=_landmarks(len(faces), rng),
     )
 
 

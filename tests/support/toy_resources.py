@@ -54,7 +54,7 @@ def write_obj(path: Path) -> None:
 
 
 def write_toy_resources(root: Path, ids: list[int]) -> ResourcePaths:
-    """Everything but the LMDBs, the texel table and the landmark embedding."""
+    """Everything but the LMDBs and the texel table."""
     paths = ResourcePaths(root)
     write_parameters(paths.parameters, ids)
     paths.flame_resource.mkdir(parents=True)

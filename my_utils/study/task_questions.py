@@ -26,6 +26,7 @@ from my_utils.study.stimuli_table import Picture, varied_columns
 
 MOST_QUESTIONS = 20_000
 SAME, DIFFERENT = 1, 2  # answers to same/different
+ENDS = "ends"  # groups of the questions that ask which end of a continuum X is like begin so
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,8 @@ def task_questions(pictures: Sequence[Picture], task: Task) -> list[TaskQuestion
         make = {SAME_DIFFERENT: _same_different, ABX: _abx, ODD_ONE_OUT: _odd_one_out}[task.kind]
         questions = [
             question
-            for context in _contexts(pictures, about, task.across)
-            for question in make(context, task, about)
+            for name, context in _contexts(pictures, about, task.across)
+            for question in make(context, task, name)
         ]
     if not questions:
         raise UserError(f"the set has no pictures to ask {task.kind} about: see docs/stimuli.md")
@@ -93,15 +94,23 @@ def about_column(pictures: Sequence[Picture], task: Task) -> str:
 Context = dict[str, list[Picture]]  # by level; several pictures of a level differ in `across`
 
 
-def _contexts(pictures: Sequence[Picture], about: str, across: str | None) -> Iterator[Context]:
-    """Groups of pictures that are alike in all but `about` and `across`."""
+def _contexts(
+    pictures: Sequence[Picture], about: str, across: str | None
+) -> Iterator[tuple[str, Context]]:
+    """Groups of pictures that are alike in all but `about` and `across`, and their names."""
+    varied = varied_columns(pictures)
     groups: dict[tuple, Context] = defaultdict(lambda: defaultdict(list))
     for picture in pictures:
         same = {key: value for key, value in picture.levels.items() if key not in (about, across)}
         if about == "person":  # the start of a continuum is no level of its own
             same.pop("percent"), same.pop("continuum")
         groups[tuple(same.items())][picture.levels[about]].append(picture)
-    yield from (group for group in groups.values() if len(group) > 1)
+    for key, group in groups.items():
+        same = {name: value for name, value in key if name in varied and value}
+        if "continuum" in same:  # which says more than the person it starts from
+            same.pop("person", None)
+        if len(group) > 1:
+            yield ", ".join(same.values()), group
 
 
 def _pairs(context: Context, task: Task) -> Iterator[tuple[str, str]]:
@@ -129,7 +138,7 @@ def _two(context: Context, first: str, second: str, task: Task) -> Iterator[tupl
             yield one.file, other.file
 
 
-def _same_different(context: Context, task: Task, about: str) -> Iterator[TaskQuestion]:
+def _same_different(context: Context, task: Task, name: str) -> Iterator[TaskQuestion]:
     for first, second in _pairs(context, task):
         group, level = _apart(first, second)
         for files in _two(context, first, second, task):
@@ -139,19 +148,19 @@ def _same_different(context: Context, task: Task, about: str) -> Iterator[TaskQu
             yield TaskQuestion(files, "same", 0.0, expected=SAME)
 
 
-def _abx(context: Context, task: Task, about: str) -> Iterator[TaskQuestion]:
+def _abx(context: Context, task: Task, name: str) -> Iterator[TaskQuestion]:
     if task.ends:
         levels = list(context)
         first, last = context[levels[0]][0].file, context[levels[-1]][0].file
-        for number, name in enumerate(levels):
-            place = _number(name, number)
-            yield TaskQuestion((first, last, context[name][0].file), "ends", place)
+        for number, level_name in enumerate(levels):
+            files = (first, last, context[level_name][0].file)
+            yield TaskQuestion(files, f"{ENDS} {name}".strip(), _number(level_name, number))
         return
     for first, second in _pairs(context, task):
         group, level = _apart(first, second)
         for one, other in zip(context[first], context[second], strict=False):
-            for right, name in ((1, first), (2, second)):
-                for third in context[name]:
+            for right, level_name in ((1, first), (2, second)):
+                for third in context[level_name]:
                     if not task.across or third.levels[task.across] != one.levels[task.across]:
                         files = (one.file, other.file, third.file)
                         yield TaskQuestion(files, group, level, expected=right)
@@ -165,7 +174,7 @@ def _number(level: str, place: int) -> float:
         return float(place)
 
 
-def _odd_one_out(context: Context, task: Task, about: str) -> Iterator[TaskQuestion]:
+def _odd_one_out(context: Context, task: Task, name: str) -> Iterator[TaskQuestion]:
     for pair in _pairs(context, task):
         group, level = _apart(*pair)
         for alike, odd in (pair, pair[::-1]):

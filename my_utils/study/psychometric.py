@@ -47,33 +47,56 @@ def fit_curve(
     trials: np.ndarray,  # [L] answers
     *,
     guess: float | None,  # of a task with right answers its chance; None fits it like a lapse
+    start: Curve | None = None,  # to begin the search at; from three thresholds where not given
 ) -> Curve:
-    """The curve of largest likelihood; it rises where more of the answers are 1 at high levels."""
+    """The curve of largest likelihood; without a `guess` it may fall as well as rise."""
     low, high = float(levels.min()), float(levels.max())
     span = high - low
-    bounds = [(low - span, high + span), (np.log(span / 200), np.log(4 * span)), (0, MOST_LAPSES)]
-    start_guess = guess if guess is not None else 0.02
-    if guess is None:
-        bounds.append((0, MOST_LAPSES))
-    rising = guess is not None or _slope(levels, chosen, trials) >= 0
-    sign = 1 if rising else -1
+    bounds = [(low - span, high + span), (np.log(span / 200), np.log(4 * span))]
+    bounds += [(0, MOST_LAPSES)] * (1 if guess is not None else 2)
+    if start is not None:
+        starts = [start]
+    else:
+        rising = guess is not None or _slope(levels, chosen, trials) >= 0
+        width = span / 8 if rising else -span / 8
+        quarters = np.linspace(low, high, 5)[1:-1].tolist()
+        starts = [Curve(place, width, 0.02 if guess is None else guess, 0.02) for place in quarters]
+    fits = [_search(one, levels, chosen, trials, guess, bounds) for one in starts]
+    return min(fits, key=lambda fit: fit[0])[1]
+
+
+def _search(
+    start: Curve,
+    levels: np.ndarray,
+    chosen: np.ndarray,
+    trials: np.ndarray,
+    guess: float | None,
+    bounds: list[tuple[float, float]],
+) -> tuple[float, Curve]:
+    """The smallest negative log likelihood near a start, and its curve."""
+    sign = 1 if start.width > 0 else -1
 
     def unpack(values: np.ndarray) -> Curve:
         given = guess if guess is not None else values[3]
         return Curve(values[0], sign * np.exp(values[1]), float(given), values[2])
 
-    def cost(values: np.ndarray) -> float:
-        share = np.clip(unpack(values)(levels), 1e-9, 1 - 1e-9)
-        return -float((chosen * np.log(share) + (trials - chosen) * np.log(1 - share)).sum())
+    def cost(values: np.ndarray) -> tuple[float, np.ndarray]:
+        curve = unpack(values)
+        distance = (levels - curve.threshold) / curve.width
+        rise = special.expit(distance)
+        room = 1 - curve.guess - curve.lapse
+        share = np.clip(curve.guess + room * rise, 1e-9, 1 - 1e-9)
+        loss = -(chosen * np.log(share) + (trials - chosen) * np.log(1 - share)).sum()
+        by_share = (trials - chosen) / (1 - share) - chosen / share
+        steepness = room * rise * (1 - rise)
+        parts = [-steepness / curve.width, -steepness * distance, -rise, 1 - rise]
+        gradient = [float((by_share * part).sum()) for part in parts[: len(values)]]
+        return float(loss), np.array(gradient)
 
-    best = None
-    for threshold in np.linspace(low, high, 5)[1:-1]:
-        start = [threshold, np.log(span / 8), 0.02, *([start_guess] if guess is None else [])]
-        found = optimize.minimize(cost, start, bounds=bounds, method="L-BFGS-B")
-        if best is None or found.fun < best.fun:
-            best = found
-    assert best is not None  # there are three starts
-    return unpack(best.x)
+    first = [start.threshold, np.log(abs(start.width)), start.lapse, start.guess][: len(bounds)]
+    clipped = np.clip(first, *np.transpose(bounds))
+    found = optimize.minimize(cost, clipped, jac=True, bounds=bounds, method="L-BFGS-B")
+    return float(found.fun), unpack(found.x)
 
 
 def _slope(levels: np.ndarray, chosen: np.ndarray, trials: np.ndarray) -> float:
@@ -87,7 +110,6 @@ def fit_with_intervals(
     participants: Sequence[str],
     *,
     guess: float | None,
-    resamples: int = RESAMPLES,
 ) -> FittedCurve:
     """The curve of N answers, with intervals from drawing whole participants again."""
     places, level_index = np.unique(np.asarray(levels, float), return_inverse=True)
@@ -99,14 +121,13 @@ def fit_with_intervals(
     curve = fit_curve(places, ones.sum(0), counts.sum(0), guess=guess)
     rng = np.random.default_rng(SEED)
     drawn = []
-    for _ in range(resamples if len(people) > 1 else 0):
+    for _ in range(RESAMPLES if len(people) > 1 else 0):
         again = rng.integers(len(people), size=len(people))
         trials = counts[again].sum(0)
         seen = trials > 0
         if seen.sum() > 1:
-            drawn.append(
-                fit_curve(places[seen], ones[again].sum(0)[seen], trials[seen], guess=guess)[:2]
-            )
+            sums = ones[again].sum(0)[seen]
+            drawn.append(fit_curve(places[seen], sums, trials[seen], guess=guess, start=curve)[:2])
     ends = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
     intervals = np.quantile(drawn, ends, axis=0).T if drawn else np.full((2, 2), np.nan)
     threshold, width = (tuple(interval.tolist()) for interval in intervals)

@@ -28,6 +28,7 @@ from my_utils.study.task_questions import DIFFERENT, ENDS
 from my_utils.study.task_results import TaskTrial
 
 MOST_DIMENSIONS = 4
+ALL = "all"  # groups, or continua, together
 
 # --- sensitivity ----------------------------------------------------------------------------------
 
@@ -37,7 +38,6 @@ class Detection:
     """How well pictures of one group are told apart; intervals are over participants."""
 
     group: str
-    level: float | None
     answers: int
     participants: int
     share: float  # of right answers; of same/different of "different" to different pairs
@@ -49,7 +49,8 @@ class Detection:
 
 
 def detect(trials: Sequence[TaskTrial]) -> list[Detection]:
-    """One row for each group of same/different, ABX or odd one out, the smallest distance first.
+    """One row for each group of same/different, ABX or odd one out, the smallest distance first,
+    and one for all groups together.
 
     The pairs of all groups of same/different are compared with the same pairs of the whole study.
     """
@@ -61,15 +62,18 @@ def detect(trials: Sequence[TaskTrial]) -> list[Detection]:
     for trial in trials:
         if trial.study != SAME_DIFFERENT or trial.group != "same":
             groups[trial.level is None, trial.level or 0.0, trial.group].append(trial)
+    rows = {key[-1]: groups[key] for key in sorted(groups)}
+    if len(rows) > 1:
+        rows[ALL] = [trial for own in rows.values() for trial in own]
+    if rows and trials[0].study == SAME_DIFFERENT and not same:
+        raise UserError("nobody saw a same pair, so false alarms are not known")
     found = []
-    for key in sorted(groups):
-        own = _counts(groups[key], names)
-        if groups[key][0].study == SAME_DIFFERENT:
-            if not same:
-                raise UserError("nobody saw a same pair, so false alarms are not known")
-            found.append(_yes_no(groups[key], own, noise))
-        else:
-            found.append(_forced_choice(groups[key], own))
+    for group, own in rows.items():
+        counts = _counts(own, names)
+        yes_no = own[0].study == SAME_DIFFERENT
+        found.append(
+            _yes_no(group, counts, noise) if yes_no else _forced_choice(group, own, counts)
+        )
     return found
 
 
@@ -83,7 +87,7 @@ def _counts(trials: Sequence[TaskTrial], names: Sequence[str]) -> np.ndarray:
     return counts
 
 
-def _yes_no(trials: Sequence[TaskTrial], own: np.ndarray, noise: np.ndarray) -> Detection:
+def _yes_no(group: str, own: np.ndarray, noise: np.ndarray) -> Detection:
     def both(totals: np.ndarray) -> np.ndarray:  # [..., 4]
         return np.stack(sensitivity(*np.moveaxis(totals, -1, 0)), axis=-1)
 
@@ -91,9 +95,8 @@ def _yes_no(trials: Sequence[TaskTrial], own: np.ndarray, noise: np.ndarray) -> 
     d_prime, criterion = both(counts.sum(0))
     intervals = _intervals(counts, both)
     return Detection(
-        trials[0].group,
-        trials[0].level,
-        len(trials),
+        group,
+        int(own[:, 1].sum()),
         int((own[:, 1] > 0).sum()),
         own[:, 0].sum() / own[:, 1].sum(),
         noise[:, 0].sum() / noise[:, 1].sum(),
@@ -104,14 +107,13 @@ def _yes_no(trials: Sequence[TaskTrial], own: np.ndarray, noise: np.ndarray) -> 
     )
 
 
-def _forced_choice(trials: Sequence[TaskTrial], own: np.ndarray) -> Detection:
+def _forced_choice(group: str, trials: Sequence[TaskTrial], own: np.ndarray) -> Detection:
     def d_prime(totals: np.ndarray) -> np.ndarray:
         found: Counts = d_prime_of_correct(totals[..., 0], totals[..., 1], trials[0].study)
         return np.asarray(found)[..., None]
 
     return Detection(
-        trials[0].group,
-        trials[0].level,
+        group,
         len(trials),
         int((own[:, 1] > 0).sum()),
         own[:, 0].sum() / own[:, 1].sum(),
@@ -144,7 +146,7 @@ def _intervals(
 class LevelCurve:
     """Shares of answers by level, and the curve fitted to them."""
 
-    name: str  # of the continuum, or "all"
+    name: str  # of the continuum, or ALL
     levels: np.ndarray  # [L]
     shares: np.ndarray  # [L]
     answers: np.ndarray  # [L]
@@ -161,13 +163,15 @@ def curves(trials: Sequence[TaskTrial]) -> list[LevelCurve]:
     trials = [trial for trial in trials if trial.level is not None]
     if len({trial.level for trial in trials}) < 3:
         return []
-    series = {"all": trials}
+    series = {ALL: trials}
     if trials[0].group.startswith(ENDS):
         for trial in trials:
             series.setdefault(trial.group.removeprefix(ENDS).strip(), []).append(trial)
         if len(series) == 2:  # one continuum, which is all
             series.popitem()
-    return [_curve(name, own) for name, own in series.items()]
+    return [
+        _curve(name, series[name]) for name in sorted(series, key=lambda name: (name != ALL, name))
+    ]
 
 
 def _curve(name: str, trials: Sequence[TaskTrial]) -> LevelCurve:

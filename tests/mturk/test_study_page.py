@@ -15,6 +15,7 @@ from my_utils.errors import UserError
 from my_utils.study.results import read_results
 from my_utils.study.trial import COLUMNS
 from tests.support.browser import DESKTOP, PHONE, console_errors, open_browser
+from tests.support.participant import Participant
 from tests.support.toy_study import call_script, write_likert_study, write_pairwise_study
 
 WRITE = {"pairwise": write_pairwise_study, "likert": write_likert_study}
@@ -147,48 +148,6 @@ def test_ratings_are_spread_over_styles(build, tmp_path):
     assert sorted(trial["expected"] for trial in plan if trial["check"]) == [1, 5]
 
 
-class Participant:
-    """Somebody at the page, who waits for it and never for the clock."""
-
-    def __init__(self, driver, page, study, query=""):
-        from selenium.webdriver.common.by import By
-        from selenium.webdriver.support.ui import WebDriverWait
-
-        self.driver = driver
-        self.button = {"pairwise": "#pictures button", "likert": "#answers button"}[study]
-        self.find = lambda selector: driver.find_element(By.CSS_SELECTOR, selector)
-        self.find_all = lambda selector: driver.find_elements(By.CSS_SELECTOR, selector)
-        self.wait = lambda condition: WebDriverWait(driver, 60).until(lambda _: condition())
-        driver.get((page / "index.html").as_uri() + query)
-
-    def agree(self):
-        self.find(".agree input").click()
-        self.find("#consent-form button").click()
-
-    def begin(self):
-        self.find("#begin").click()
-        self.wait(lambda: self.read("shownAt !== null"))
-
-    def read(self, code):
-        return self.driver.execute_script(f"return {code}")
-
-    def press(self, key):
-        self._answer(lambda: self.find("body").send_keys(key))
-
-    def touch(self, number):
-        self._answer(self.find_all(self.button)[number - 1].click)
-
-    def _answer(self, act):
-        before = self.read("state.answers.length")
-        act()
-        self.wait(lambda: self.read("state.answers.length") == before + 1)
-        self.wait(lambda: self.read("shownAt !== null || state.finished !== null"))
-
-    def finish(self):
-        while not self.read("state.finished"):
-            self.touch(1)
-
-
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 @pytest.mark.parametrize("study", ["pairwise", "likert"])
 def test_a_participant_completes_the_study(build, tmp_path, study, size):
@@ -196,7 +155,7 @@ def test_a_participant_completes_the_study(build, tmp_path, study, size):
     given = [1, 2, 1, 2, 2, 1, 1, 2, 2] if study == "pairwise" else [1, 5, 3, 2, 4, 4, 5, 1, 3]
     keys = {1: "1", 2: "\ue014"} if study == "pairwise" else {n: str(n) for n in range(1, 6)}
     with open_browser(tmp_path, size) as driver:
-        person = Participant(driver, page, study, "?PROLIFIC_PID=5f<i>00-a")
+        person = Participant(driver, page, "?PROLIFIC_PID=5f<i>00-a")
         person.agree()
         person.begin()
         for number, answer in enumerate(given):
@@ -237,14 +196,14 @@ def test_a_participant_completes_the_study(build, tmp_path, study, size):
 def test_a_closed_page_goes_on_where_it_was(build, tmp_path):
     page = build("likert", "--trials", "4", "--attention", "0")
     with open_browser(tmp_path) as driver:
-        person = Participant(driver, page, "likert")
+        person = Participant(driver, page)
         person.agree()
         person.begin()
         person.touch(5)
         before = person.read("result()")
         driver.close()
     with open_browser(tmp_path) as driver:
-        person = Participant(driver, page, "likert")
+        person = Participant(driver, page)
         assert person.read("result()") == before
         person.begin()
         person.finish()
@@ -259,7 +218,7 @@ def test_a_closed_page_goes_on_where_it_was(build, tmp_path):
 def test_a_missing_picture_is_told_and_tried_again(build, tmp_path):
     page = build("likert")
     with open_browser(tmp_path) as driver:
-        person = Participant(driver, page, "likert")
+        person = Participant(driver, page)
         person.agree()
         (page / "images").rename(page / "moved")
         person.find("#begin").click()
@@ -311,7 +270,7 @@ def test_results_are_posted_until_they_arrive(build, tmp_path):
         url = f"http://127.0.0.1:{server.server_port}/results"
         words = ("--trials", "2", "--attention", "1", "--completion_code", "C<1>")
         page = build("pairwise", *words, "--post_url", url)
-        person = Participant(driver, page, "pairwise", "?PROLIFIC_PID=5f00")
+        person = Participant(driver, page, "?PROLIFIC_PID=5f00")
         person.agree()
         person.begin()
         driver.execute_script("window.setTimeout = (act) => act()")  # no pauses between attempts

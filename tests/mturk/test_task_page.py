@@ -116,7 +116,7 @@ def test_a_latin_square_shows_one_view_of_each_person(build, tmp_path):
 def test_a_participant_answers_every_task(build, tmp_path, size):
     pages = {}
     for task in TASKS:
-        pages[task] = build("--task", task, "--trials", "4", "--attention", "2", name=task)
+        pages[task] = build("--task", task, "--trials", "3", "--attention", "1", name=task)
     with open_browser(tmp_path, size) as driver:
         for task, page in pages.items():
             given = answer_all(driver, page, task, by_touch=size == PHONE)
@@ -124,8 +124,8 @@ def test_a_participant_answers_every_task(build, tmp_path, size):
             trials = json.loads(files[0].read_text())["trials"]
             assert [trial["answer"] for trial in trials] == given
             first, second = (read_task_results([file]) for file in files)
-            assert first == second and len(first) == 6
-            assert sum(trial.check == "attention" for trial in first) == 2
+            assert first == second and len(first) == 4
+            assert sum(trial.check == "attention" for trial in first) == 1
         assert not console_errors(driver)
 
 
@@ -137,8 +137,8 @@ def answer_all(driver, page, task, *, by_touch):
     person.agree()
     assert len(person.find_all("#example img")) == person.read("study.example.pictures.length")
     person.begin()
-    for number in range(6):
-        assert person.find("h1:focus").text == f"Question {number + 1} of 6"
+    for number in range(4):
+        assert person.find("h1:focus").text == f"Question {number + 1} of 4"
         assert person.read("document.documentElement.scrollWidth <= window.innerWidth")
         trial = person.read(f"state.trials[{number}]")
         assert len(person.find_all("#pictures img")) == len(trial["order"])
@@ -149,14 +149,14 @@ def answer_all(driver, page, task, *, by_touch):
             person.touch(answer)
         else:
             person.press(keys[answer - 1])
-        if number == 2:
+        if number == 1:
             driver.refresh()
             person.begin()
     person.find("#download-json").click()
     person.find("#download-csv").click()
     folder = page.parents[1] / "downloads"
     person.wait(lambda: all((folder / f"result-{task}.{e}").exists() for e in ("json", "csv")))
-    return [1 + number % most for number in range(6)]
+    return [1 + number % most for number in range(4)]
 
 
 @pytest.mark.parametrize(

@@ -71,12 +71,16 @@ def check_condition_image(condition: Tensor | None, channels: int, resolution: i
 def condition_pyramid(
     condition: Tensor,  # [N, C, R, R]
     resolutions: Sequence[int],
+    *,
+    antialiased: bool = False,
 ) -> list[Tensor]:
     """The condition at every resolution r, each [N, C, r, r].
 
-    Plain bilinear sampling of the full-size condition, without antialiasing, as published: the
-    released weights have learned from it.
+    Plain bilinear sampling of the full-size condition, as published: the released weights have
+    learned from it. Antialiased are averages over boxes of pixels instead.
     """
+    if antialiased:
+        return [shrink(condition, r) for r in resolutions]
     return [
         condition
         if condition.shape[-1] == r

@@ -104,6 +104,7 @@ class SynthesisBlock(nn.Module):
         w_dim: int,
         *,
         condition_channels: int,
+        condition_padding: str,
         first: bool,
     ) -> None:
         super().__init__()
@@ -112,6 +113,7 @@ class SynthesisBlock(nn.Module):
             out_channels,
             w_dim,
             condition_channels=condition_channels,
+            condition_padding=condition_padding,
             upsample=not first,
         )
         self.conv1 = (
@@ -122,6 +124,7 @@ class SynthesisBlock(nn.Module):
                 out_channels,
                 w_dim,
                 condition_channels=condition_channels,
+                condition_padding=condition_padding,
                 upsample=False,
             )
         )
@@ -150,9 +153,13 @@ class SynthesisNetwork(nn.Module):
         condition_channels: int,
         channel_base: int,
         channel_max: int,
+        *,
+        antialiased_pyramid: bool = False,
+        condition_padding: str = "zeros",
     ) -> None:
         super().__init__()
         self.resolutions = block_resolutions(resolution)
+        self.antialiased_pyramid = antialiased_pyramid
         self.num_blocks = len(self.resolutions)
         self.condition_channels = condition_channels
         channels = [channels_at(r, channel_base, channel_max) for r in self.resolutions]
@@ -163,6 +170,7 @@ class SynthesisNetwork(nn.Module):
                 channels[k],
                 w_dim,
                 condition_channels=condition_channels,
+                condition_padding=condition_padding,
                 first=k == 0,
             )
             for k in range(self.num_blocks)
@@ -191,7 +199,7 @@ class SynthesisNetwork(nn.Module):
             return [None] * self.num_blocks
         size = self.resolutions[-1]
         condition = check_condition_image(condition, self.condition_channels, size)
-        return condition_pyramid(condition, self.resolutions)
+        return condition_pyramid(condition, self.resolutions, antialiased=self.antialiased_pyramid)
 
 
 class Generator(nn.Module):
@@ -216,13 +224,24 @@ class Generator(nn.Module):
         mapping_layers: int = 8,
         channel_base: int = 32768,
         channel_max: int = 512,
+        *,
+        antialiased_pyramid: bool = False,
+        condition_padding: str = "zeros",
     ) -> None:
         super().__init__()
         channels = condition_channels(condition_kind)
         vector_dim = PARAM_DIM if condition_kind == "vector" else 0
         self.resolution, self.condition_kind = resolution, condition_kind
         self.mapping = MappingNetwork(z_dim, w_dim, mapping_layers, vector_dim)
-        self.synthesis = SynthesisNetwork(resolution, w_dim, channels, channel_base, channel_max)
+        self.synthesis = SynthesisNetwork(
+            resolution,
+            w_dim,
+            channels,
+            channel_base,
+            channel_max,
+            antialiased_pyramid=antialiased_pyramid,
+            condition_padding=condition_padding,
+        )
         self.register_buffer("style_table", None)
 
     def styles(
@@ -243,13 +262,21 @@ class Generator(nn.Module):
 
     def forward(
         self,
-        z: Tensor,  # [N, z_dim], standard normal
+        z: Tensor,  # [N, z_dim] standard normal, or [N, num_blocks, z_dim], a style for each block
         condition: Tensor,  # [N, C, R, R] in [-1, 1]; [N, 236] for the kind "vector"
         truncation_psi: float = 1.0,
     ) -> Tensor:  # [N, 3, R, R], unbounded
         if len(z) != len(condition):
             raise ValueError(f"{len(z)} styles do not match {len(condition)} conditions")
         by_vector = self.condition_kind == "vector"
-        w = self.mapping(z, condition if by_vector else None)
+        w = self._map(z, condition if by_vector else None)
         w = self.mapping.truncate(w, truncation_psi)
         return self.synthesis(w, None if by_vector else condition)
+
+    def _map(self, z: Tensor, vector: Tensor | None) -> Tensor:
+        """w of one style for each face, or of one for each block."""
+        if z.ndim == 2:
+            return self.mapping(z, vector)
+        count, blocks, _ = z.shape
+        vectors = None if vector is None else vector.repeat_interleave(blocks, dim=0)
+        return self.mapping(z.flatten(0, 1), vectors).unflatten(0, (count, blocks))

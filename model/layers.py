@@ -109,17 +109,21 @@ class ConditionInjection(nn.Sequential):
     there a small convolution stack of the condition at that resolution: spatially aligned, not
     modulated by the style, with weights of its own in every layer, and no randomness. It starts
     close to zero, so training starts close to an unconditional StyleGAN2.
+
+    Published convolutions are padded with zeros, of which the background of a rendering (-1) is
+    far: each draws a frame. With padding "replicate" the condition goes on beyond its border.
     """
 
-    def __init__(self, condition_channels: int, out_channels: int) -> None:
-        c = condition_channels
+    def __init__(self, condition_channels: int, out_channels: int, padding: str = "zeros") -> None:
+        c, p = condition_channels, int(padding == "zeros")
         super().__init__(
-            nn.Conv2d(c, 2 * c, kernel_size=3, padding=1),
+            nn.Conv2d(c, 2 * c, kernel_size=3, padding=p),
             nn.ReLU(inplace=True),
-            nn.Conv2d(2 * c, 4 * c, kernel_size=3, padding=1),
+            nn.Conv2d(2 * c, 4 * c, kernel_size=3, padding=p),
             nn.ReLU(inplace=True),
-            nn.Conv2d(4 * c, out_channels, kernel_size=3, padding=1),
+            nn.Conv2d(4 * c, out_channels, kernel_size=3, padding=p),
         )
+        self.margin = 0 if padding == "zeros" else 3  # pixels that unpadded convolutions take off
         for convolution in (self[0], self[2], self[4]):
             weight, bias = convolution.parameters()
             nn.init.normal_(weight, std=0.01)
@@ -134,9 +138,12 @@ class ConditionInjection(nn.Sequential):
     ) -> Tensor:  # [N, out_channels, r, r]
         """(stack(condition) + bias) * gain, at no cost: both ride on the last convolution."""
         first, relu, second, relu_again, last = self
+        if self.margin:
+            condition = F.pad(condition, [self.margin] * 4, mode="replicate")
         features = relu_again(second(relu(first(condition))))
         last_weight, last_bias = last.parameters()
-        return F.conv2d(features, last_weight * gain, (last_bias + bias) * gain, padding=1)
+        bias = (last_bias + bias) * gain
+        return F.conv2d(features, last_weight * gain, bias, padding=int(not self.margin))
 
 
 class StyledConv(nn.Module):
@@ -156,6 +163,7 @@ class StyledConv(nn.Module):
         w_dim: int,
         *,
         condition_channels: int,
+        condition_padding: str = "zeros",
         upsample: bool,
     ) -> None:
         super().__init__()
@@ -166,7 +174,9 @@ class StyledConv(nn.Module):
         self.register_buffer("fir", fir, persistent=False)
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.injection = (
-            ConditionInjection(condition_channels, out_channels) if condition_channels else None
+            ConditionInjection(condition_channels, out_channels, condition_padding)
+            if condition_channels
+            else None
         )
 
     def style(

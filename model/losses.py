@@ -23,13 +23,26 @@ def generator_nonsaturating_loss(
     return F.softplus(-fake_logits).mean()
 
 
+def relativistic_loss(
+    logits: Tensor,  # [N, 1], of the kind of images that should look more real
+    others: Tensor,  # [N, 1], of the other kind, under the same conditions
+) -> Tensor:
+    """mean softplus(-(D(x) - D(y))), a scalar: x is to look more real than y, its counterpart.
+
+    The relativistic pairing loss (R3GAN, Huang et al. 2024): the discriminator's with photographs
+    first, the generator's with generated images first.
+    """
+    return F.softplus(others - logits).mean()
+
+
 def r1_penalty(
     real_logits: Tensor,  # [N, 1]
     image: Tensor,  # [N, 3, H, W], the real images, requiring gradients
 ) -> Tensor:
     """Squared norm [N] of the logit's gradient with respect to each image (Mescheder et al. 2018).
 
-    The condition takes no part. Can be differentiated again; gamma / 2 is the caller's.
+    The condition takes no part. Can be differentiated again; gamma / 2 is the caller's. Of
+    generated images it is R2.
     """
     (gradient,) = torch.autograd.grad(real_logits.sum(), image, create_graph=True)
     return gradient.square().sum(dim=(1, 2, 3))

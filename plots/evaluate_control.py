@@ -13,6 +13,8 @@ control: parameters are read off the generated faces again by a network trained 
   of the resources folder; the first call trains it, which takes minutes. Prints for every factor
   how far it is from what was asked, how far a change of it is followed and what else changes with
   it. Writes control.json and disentanglement.png and .pdf.
+artefacts: lines drawn along the border and along the outside of the mesh, flicker along continua,
+  and how much of the variety of photographs other styles reach, each beside photographs.
 --codes: the re-inference error of the paper's Table 3, from the codes that DECA, EMOCA or SMIRK
   inferred on the images/ of plots/generate_random_samples.py.
 
@@ -44,7 +46,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--count", type=positive_int, default=64, help="held-out faces (64)")
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument(
-        "--measure", choices=["condition", "control"], help="only this one (all there are)"
+        "--measure",
+        choices=["condition", "control", "artefacts"],
+        help="only this one (condition, where there is one, and control)",
     )
     choice.add_argument("--codes", type=Path, metavar="DIR", help="what a tracker inferred")
     parser.add_argument(
@@ -75,6 +79,9 @@ def main() -> None:
             "only the demo has photographs of held-out parameters: pass --ckpt demo, or --demo "
             "with --run_id"
         )
+    if args.measure == "artefacts":
+        evaluate_artefacts(args, synthesizer)
+        return
     if demo and not args.codes and args.measure != "control":
         evaluate_condition(args, synthesizer)
     if args.measure == "condition":
@@ -105,6 +112,30 @@ def evaluate_condition(args: argparse.Namespace, synthesizer: "FaceSynthesizer")
     found = {"condition_ratio": {"value": error.ratio}}
     record(args, synthesizer, found, protocol="held-out photographs", count=args.count)
     print(f"wrote {path}")
+
+
+def evaluate_artefacts(args: argparse.Namespace, synthesizer: "FaceSynthesizer") -> None:
+    """Measure what looks wrong beside photographs, of which the demo can take any."""
+    from functools import partial
+
+    from my_utils.demo.held_out import held_out_photographs
+    from my_utils.files.tables import markdown_table
+    from my_utils.metrics.artefacts import measure_artefacts
+    from my_utils.metrics.control.evaluation import held_out
+
+    faces = held_out(synthesizer, args.count)
+    size = synthesizer.config.resolution
+    photographer = partial(held_out_photographs, size=size) if faces.photographer else None
+    found = measure_artefacts(
+        synthesizer, faces.params, faces.photographs, photographer, batch=args.batch
+    )
+    measures = {name: {"value": one.value, "floor": one.floor} for name, one in found.items()}
+    record(args, synthesizer, measures, protocol="held-out photographs", count=args.count)
+    rows = [
+        [name, one.value, one.floor, one.floor and one.value / one.floor]
+        for name, one in found.items()
+    ]
+    print(markdown_table(["artefact", "generated", "photographs", "ratio"], rows))
 
 
 def evaluate_control(

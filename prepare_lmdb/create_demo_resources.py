@@ -20,6 +20,9 @@ def main() -> None:
     parser = script_parser(__doc__)
     parser.add_argument("--count", type=int, default=2000, help="faces (%(default)s)")
     parser.add_argument("--size", type=int, default=64, help="pixels (%(default)s)")
+    parser.add_argument(
+        "--render_size", type=int, help="pixels of the renderings (those of the photographs)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the faces (%(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="processes (%(default)s)")
     parser.add_argument(
@@ -30,7 +33,12 @@ def main() -> None:
     from my_utils.demo.resources_folder import write_resources
 
     written = write_resources(
-        args.out, count=args.count, size=args.size, seed=args.seed, workers=args.workers
+        args.out,
+        count=args.count,
+        size=args.size,
+        seed=args.seed,
+        workers=args.workers,
+        render_size=args.render_size,
     )
     if written:
         print(f"wrote {args.count} faces of {args.size} pixels to {args.out}")

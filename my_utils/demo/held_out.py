@@ -1,5 +1,6 @@
 """Pairs of the demo that training never sees, and where their faces are."""
 
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -59,7 +60,14 @@ def face_region(
 
 def held_out_faces(count: int, size: int, *, seed: int = 0) -> HeldOutFaces:
     """The first `count` held-out pairs at size x size pixels."""
-    ids = range(HELD_OUT_ID, HELD_OUT_ID + count)
-    params = sample_parameters(ids, seed=seed)
-    pictures = from_uint8(photographs(params, ids, size=size, seed=seed))
+    params = sample_parameters(range(HELD_OUT_ID, HELD_OUT_ID + count), seed=seed)
+    pictures = held_out_photographs(params, range(count), size, seed=seed)
     return HeldOutFaces(params, pictures, face_region(params, size))
+
+
+def held_out_photographs(
+    params: FlameParams, styles: Sequence[int], size: int, *, seed: int = 0
+) -> Tensor:  # [N, 3, S, S] in [-1, 1]
+    """Photographs of any parameters in styles that training never sees."""
+    ids = [HELD_OUT_ID + style for style in styles]
+    return from_uint8(photographs(params.to("cpu"), ids, size=size, seed=seed))

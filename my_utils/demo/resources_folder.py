@@ -198,23 +198,35 @@ def _recipe(count: int, size: int, seed: int) -> str:
     return f"demo version {DEMO_VERSION}, {count} faces, {size} pixels, seed {seed}"
 
 
-def write_resources(root: Path, *, count: int, size: int, seed: int, workers: int) -> bool:
+def write_resources(
+    root: Path,
+    *,
+    count: int,
+    size: int,
+    seed: int,
+    workers: int,
+    render_size: int | None = None,  # of the renderings; that of the photographs
+) -> bool:
     """Write the whole resources folder; False if this very one was there already.
 
-    Interrupted, it goes on where it stopped when called again. The bytes depend on `count`, `size`
-    and `seed` alone.
+    Interrupted, it goes on where it stopped when called again. The bytes do not depend on the
+    number of workers.
 
     Raises:
         UserError: `root` holds a demo of other options or an older version, or the options cannot
             be met.
     """
-    if size not in LMDB_SIZES:
-        raise UserError(f"size {size} is not one of {', '.join(map(str, LMDB_SIZES))}")
+    for pixels in (size, render_size or size):
+        if pixels not in LMDB_SIZES:
+            raise UserError(f"size {pixels} is not one of {', '.join(map(str, LMDB_SIZES))}")
     if count < 1 or workers < 1:
         raise UserError(f"count {count} and workers {workers} must both be at least 1")
     root = Path(root)
     paths = ResourcePaths(root)
     manifest, recipe = root / "demo.json", _recipe(count, size, seed)
+    render_size = render_size or size
+    if render_size != size:
+        recipe += f", renderings of {render_size} pixels"
     state = json.loads(manifest.read_text()) if manifest.exists() else {"recipe": recipe}
     if state["recipe"] != recipe:
         raise UserError(
@@ -233,8 +245,8 @@ def write_resources(root: Path, *, count: int, size: int, seed: int, workers: in
         paths.ffhq.mkdir(parents=True, exist_ok=True)
         write_photographs(root, count=count, size=size, seed=seed, workers=workers)
     if not paths.renderings.exists():
-        renderer = Resources(root).face_renderer(size)
-        write_rendering_lmdb(paths.renderings, renderer, table, size=size, workers=workers)
+        renderer = Resources(root).face_renderer(render_size)
+        write_rendering_lmdb(paths.renderings, renderer, table, size=render_size, workers=workers)
     paths.output_root.mkdir(exist_ok=True)
     _save_manifest(manifest, {"recipe": recipe, "finished": True})
     return True

@@ -21,6 +21,7 @@ __all__ = [
     "decode_image",
     "encode_jpeg",
     "encode_png",
+    "from_levels",
     "from_uint8",
     "image_grid",
     "save_grid",
@@ -55,8 +56,14 @@ def from_uint8(
     pixels: np.ndarray,  # uint8 [..., H, W, 3]
 ) -> Tensor:
     """Floats in [-1, 1], channels first: [..., 3, H, W]."""
-    levels = torch.from_numpy(pixels).movedim(-1, -3).to(torch.float32)
-    return levels.contiguous().div_(255).mul_(2).sub_(1)
+    return from_levels(torch.from_numpy(pixels))
+
+
+def from_levels(
+    levels: Tensor,  # uint8 [..., H, W, 3]
+) -> Tensor:
+    """Floats in [-1, 1], channels first: [..., 3, H, W], on the device of the levels."""
+    return levels.movedim(-1, -3).to(torch.float32).contiguous().div_(255).mul_(2).sub_(1)
 
 
 def save_picture(path: Path, picture: Image.Image) -> None:

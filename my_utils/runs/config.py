@@ -12,10 +12,14 @@ from dataclasses import dataclass
 from constants import CONDITION_KINDS
 from my_utils.errors import UserError
 
+PADDINGS = ("zeros", "replicate")
 PRECISIONS = ("auto", "float32", "tf32", "bf16")
 GROUPS = ("architecture", "training", "runtime")
 MAY_BE_ZERO = (
     "r1_gamma",
+    "r2_gamma",
+    "style_mixing",
+    "augment",
     "texture_weight",
     "measure_kimg",
     "batch_gpu",
@@ -31,12 +35,21 @@ MOST = {
     "channel_base": 2**24,
     "mapping_layers": 64,
     "workers": 1024,
+    "style_mixing": 1,
+    "augment": 1,
 }
 
 
 def option(default: object, group: str, text: str) -> typing.Any:
     """Declare a field with its group (what may change on resume) and its help text."""
     return dataclasses.field(default=default, metadata={"group": group, "help": text})
+
+
+def added_option(default: object, group: str, text: str) -> typing.Any:
+    """Declare a field that older checkpoints lack: their runs did as its default says."""
+    field = option(default, group, text)
+    field.metadata = field.metadata | {"added": True}
+    return field
 
 
 @dataclass(frozen=True)
@@ -61,6 +74,16 @@ class RunConfig:
         32768, "architecture", "channels at r pixels are N / r, but at most channel_max"
     )
     channel_max: int = option(512, "architecture", "most channels of a layer")
+    antialiased_pyramid: bool = added_option(
+        False,
+        "architecture",
+        "average the condition to lower resolutions; published GIF sampled",
+    )
+    condition_padding: str = added_option(
+        "zeros",
+        "architecture",
+        "what the injected condition continues with beyond the border: " + ", ".join(PADDINGS),
+    )
 
     batch: int = option(16, "training", "images per step, over all devices")
     learning_rate: float = option(0.002, "training", "Adam step size before lazy scaling")
@@ -68,6 +91,14 @@ class RunConfig:
     r1_interval: int = option(16, "training", "apply R1 every N steps")
     r1_lazy_gain: bool = option(
         False, "training", "multiply R1 by its interval (StyleGAN2); published GIF did not"
+    )
+    r2_gamma: float = added_option(
+        0.0, "training", "weight of the same penalty on generated images (R3GAN), as often as R1"
+    )
+    relativistic: bool = added_option(
+        False,
+        "training",
+        "compare photographs with generated faces of their conditions (R3GAN)",
     )
     texture_weight: float = option(
         16.0, "training", "weight of the texture-consistency loss; 0 turns it off"
@@ -77,6 +108,15 @@ class RunConfig:
     )
     fresh_styles: bool = option(
         False, "training", "a new style per sample; otherwise every training image keeps its own"
+    )
+    style_mixing: float = added_option(
+        0.0, "training", "share of faces generated in two styles, the second from a random block on"
+    )
+    augment: float = added_option(
+        0.0,
+        "training",
+        "probability of recolouring and of cutting out what the discriminator sees, photograph and "
+        "renderings together",
     )
     ema_half_life_kimg: float = option(
         5.0, "training", "half-life of the averaged generator (kimg)"
@@ -125,7 +165,11 @@ class RunConfig:
                 f"--render_size {self.render_size} is smaller than --resolution {self.resolution}:"
                 " renderings are only ever shrunk, so pass a render_size at least as large"
             )
-        for name, choices in (("condition", CONDITION_KINDS), ("precision", PRECISIONS)):
+        for name, choices in (
+            ("condition", CONDITION_KINDS),
+            ("precision", PRECISIONS),
+            ("condition_padding", PADDINGS),
+        ):
             value = getattr(self, name)
             if value not in choices:
                 raise UserError(f"--{name} {value!r} is unknown: choose {', '.join(choices)}")
@@ -161,7 +205,11 @@ class RunConfig:
         fields = {field.name: field for field in dataclasses.fields(RunConfig)}
         if not isinstance(values, dict):
             raise UserError("the checkpoint has no configuration of this project")
-        needed = {name for name, field in fields.items() if field.metadata["group"] != "runtime"}
+        needed = {
+            name
+            for name, field in fields.items()
+            if field.metadata["group"] != "runtime" and "added" not in field.metadata
+        }
         wrong = (values.keys() - fields.keys()) | (needed - values.keys())
         wrong |= {name for name in values.keys() & fields.keys() if not _fits(fields[name], values)}
         if wrong:

@@ -26,6 +26,8 @@ def build_generator(config: RunConfig) -> Generator:
         mapping_layers=config.mapping_layers,
         channel_base=config.channel_base,
         channel_max=config.channel_max,
+        antialiased_pyramid=config.antialiased_pyramid,
+        condition_padding=config.condition_padding,
     )
 
 

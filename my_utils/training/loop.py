@@ -4,12 +4,14 @@ A step, in `step.py`, sees one batch of photographs with the renderings of the s
 """
 
 import torch
+from torch import Tensor
 
 from model.renderer import FaceRenderer
 from my_utils.data.dataset import TrainingPair
 from my_utils.errors import UserError
 from my_utils.faces.synthesizer import FaceSynthesizer
 from my_utils.runs.checkpoint import kimg_name
+from my_utils.runs.config import RunConfig
 from my_utils.runs.networks import to_device
 from my_utils.runs.runtime import step_generator
 from my_utils.training.batches import Batches
@@ -79,9 +81,25 @@ def batch_on_device(
     """A batch of the data set with the styles of the faces to generate."""
     config, device, positions = job.config, job.processes.device, torch.as_tensor(sample.position)
     if config.fresh_styles:
-        z = torch.randn((len(positions), config.z_dim), generator=rng).to(device)
+        blocks = state.generator.synthesis.num_blocks
+        z = fresh_styles(config, len(positions), blocks, rng).to(device)
     else:
         z = state.generator.styles(positions)
+    sample = sample.to(device)
     image = to_device(sample.image, config, device)
     condition = to_device(sample.condition, config, device)
-    return Batch(image, condition, sample.params.to(device), z)
+    return Batch(image, condition, sample.params, z)
+
+
+def fresh_styles(
+    config: RunConfig, count: int, blocks: int, rng: torch.Generator
+) -> Tensor:  # [count, z_dim], or [count, blocks, z_dim] where styles are mixed
+    """New styles; a share of the faces changes to a second one at a random block (StyleGAN)."""
+    z = torch.randn((count, config.z_dim), generator=rng)
+    if not config.style_mixing:
+        return z
+    other = torch.randn((count, config.z_dim), generator=rng)
+    first = torch.randint(1, blocks, (count, 1), generator=rng)  # block of the second style
+    first[torch.rand((count, 1), generator=rng) >= config.style_mixing] = blocks
+    second = torch.arange(blocks) >= first
+    return torch.where(second[:, :, None], other[:, None], z[:, None])

@@ -9,11 +9,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from model.augment import augment
 from model.flame import FlameParams
 from model.losses import (
     discriminator_logistic_loss,
     generator_nonsaturating_loss,
     r1_penalty,
+    relativistic_loss,
 )
 from my_utils.errors import UserError
 from my_utils.training.divergence import DivergenceError, readable
@@ -32,7 +34,7 @@ class Batch(NamedTuple):
     image: Tensor  # [N, 3, R, R] in [-1, 1]
     condition: Tensor  # [N, C, R, R] in [-1, 1], or [N, 236] for the vector condition
     params: Tensor  # [N, 236]
-    z: Tensor  # [N, z_dim] the styles of the faces to generate
+    z: Tensor  # [N, z_dim] the styles of the faces to generate, or [N, blocks, z_dim]
 
     def split(self, size: int) -> "list[Batch]":
         """Parts of at most `size` faces."""
@@ -84,7 +86,7 @@ class TrainingStep:
 
         set_trainable(state.discriminator, True)
         state.optimizer_d.zero_grad(set_to_none=True)
-        losses = mean_losses([self._discriminator_phase(part, fake) for part in parts])
+        losses = mean_losses([self._discriminator_phase(part, fake, rng) for part in parts])
         self._update(state.discriminator, state.optimizer_d, losses)
 
         set_trainable(state.discriminator, False)
@@ -99,7 +101,9 @@ class TrainingStep:
         """How many steps came before this one."""
         return self.state.nimg // self.config.batch
 
-    def _discriminator_phase(self, part: Batch, fake: Tensor | None) -> dict[str, Tensor]:
+    def _discriminator_phase(
+        self, part: Batch, fake: Tensor | None, rng: torch.Generator
+    ) -> dict[str, Tensor]:
         """The discriminator's gradients over one part of the batch, and its losses."""
         config = self.config
         if fake is None:
@@ -107,15 +111,20 @@ class TrainingStep:
                 fake = self._generate(part.z, part.condition)
         with_r1 = config.r1_gamma > 0 and (self._number + 1) % config.r1_interval == 0
         image = part.image.requires_grad_(with_r1)
+        fake = fake.detach().requires_grad_(with_r1 and config.r2_gamma > 0)
         # Dmain: maximise the logits of photographs, minimise those of generated images.
-        real_logits = self._discriminate(image, part.condition)
-        fake_logits = self._discriminate(fake.detach(), part.condition)
-        losses = {"D": discriminator_logistic_loss(real_logits, fake_logits)}
+        real_logits = self._logits(image, part.condition, rng)
+        fake_logits = self._logits(fake, part.condition, rng)
+        loss_of = relativistic_loss if config.relativistic else discriminator_logistic_loss
+        losses = {"D": loss_of(real_logits, fake_logits)}
         loss = losses["D"]
         if with_r1:  # R1: keep the gradient of the logits small at photographs
             losses["r1"] = r1_penalty(real_logits, image).mean()
             gain = config.r1_interval if config.r1_lazy_gain else 1
             loss = loss + gain * config.r1_gamma / 2 * losses["r1"]
+            if config.r2_gamma > 0:  # R2: and at generated images
+                losses["r2"] = r1_penalty(fake_logits, fake).mean()
+                loss = loss + gain * config.r2_gamma / 2 * losses["r2"]
         self._backward(loss)
         image.requires_grad_(False)
         return losses
@@ -128,7 +137,13 @@ class TrainingStep:
         if fake is None:
             fake = self._generate(part.z, part.condition)
         # Gmain: maximise the logits of generated images.
-        losses = {"G": generator_nonsaturating_loss(self._discriminate(fake, part.condition))}
+        fake_logits = self._logits(fake, part.condition, rng)
+        if config.relativistic:
+            with torch.no_grad():
+                real_logits = self._logits(part.image, part.condition, rng)
+            losses = {"G": relativistic_loss(fake_logits, real_logits)}
+        else:
+            losses = {"G": generator_nonsaturating_loss(fake_logits)}
         self._backward(losses["G"])
         # Texture: the skin of one face is the same in every pose.
         if self.texture_loss is not None and self._number % config.texture_interval == 0:
@@ -136,6 +151,15 @@ class TrainingStep:
             losses["texture"] = self.texture_loss(self._generate, params, rng)
             self._backward(config.texture_weight * config.texture_interval * losses["texture"])
         return losses
+
+    def _logits(self, image: Tensor, condition: Tensor, rng: torch.Generator) -> Tensor:
+        """The discriminator's, of what augmentation leaves of the pairs."""
+        if self.config.augment:
+            colored = 3 if "render" in self.config.condition else 0
+            image, condition = augment(
+                image, condition, colored=colored, probability=self.config.augment, rng=rng
+            )
+        return self._discriminate(image, condition)
 
     def _backward(self, loss: Tensor) -> None:
         """Add the gradient of a part's loss, as its share of the batch weighs."""

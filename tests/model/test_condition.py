@@ -69,6 +69,14 @@ def test_pyramid_of_a_constant_is_constant():
         torch.testing.assert_close(level, torch.full_like(level, -0.3))
 
 
+def test_an_antialiased_pyramid_averages_boxes():
+    condition = torch.rand(1, 3, 32, 32)
+    levels = condition_pyramid(condition, [4, 32], antialiased=True)
+    boxes = condition.unflatten(3, (4, 8)).unflatten(2, (4, 8)).mean(dim=(3, 5))
+    torch.testing.assert_close(levels[0], boxes)
+    assert levels[1] is condition
+
+
 def test_normalization_uses_its_statistics_and_survives_constant_entries():
     normalization = ParameterNormalization(3)
     vector = torch.tensor([[5.0, 2.0, 7.0]])

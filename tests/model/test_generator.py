@@ -294,3 +294,14 @@ def test_wrong_inputs_are_named():
         small_generator("vector").mapping(z)
     with pytest.raises(ValueError, match="at least one layer"):
         MappingNetwork(8, 8, 0)
+
+
+def test_a_style_for_each_block_is_the_style_where_all_are_the_same():
+    torch.manual_seed(0)
+    generator = Generator(16, z_dim=8, w_dim=8, mapping_layers=2, channel_base=256, channel_max=16)
+    z, condition = torch.randn(2, 8), torch.randn(2, 6, 16, 16)
+    same = z[:, None].repeat(1, 3, 1)
+    torch.testing.assert_close(generator(same, condition), generator(z, condition))
+    mixed = same.clone()
+    mixed[:, 2] = torch.randn(2, 8)
+    assert not torch.allclose(generator(mixed, condition), generator(z, condition))

@@ -100,6 +100,18 @@ def test_injection_is_three_plain_convolutions(channels):
     torch.testing.assert_close(injection(condition, bias=bias, gain=1.5), with_bias)
 
 
+def test_a_condition_continued_beyond_the_border_draws_no_frame():
+    torch.manual_seed(0)
+    background = torch.full((1, 6, 16, 16), -1.0)
+    published, continued = ConditionInjection(6, 8), ConditionInjection(6, 8, "replicate")
+    continued.load_state_dict(published.state_dict())
+    with_frame, without = published(background), continued(background)
+    torch.testing.assert_close(without, without[..., 8:9, 8:9].expand_as(with_frame))
+    torch.testing.assert_close(without[..., 3:-3, 3:-3], with_frame[..., 3:-3, 3:-3])
+    frame = (with_frame - without)[..., 0, :].abs().max()
+    assert frame > 0.1 * without.abs().max()
+
+
 @pytest.mark.parametrize("upsample", [False, True])
 @pytest.mark.parametrize("condition_channels", [0, 3])
 def test_styled_conv_equals_the_plain_one(upsample, condition_channels):

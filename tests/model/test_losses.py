@@ -13,6 +13,7 @@ from model.losses import (
     discriminator_logistic_loss,
     generator_nonsaturating_loss,
     r1_penalty,
+    relativistic_loss,
     sample_texture_pairs,
     texture_consistency_loss,
 )
@@ -33,6 +34,12 @@ def test_logistic_losses_by_hand():
     assert discriminator_logistic_loss(real, fake).item() == pytest.approx(on_real + on_fake)
     fooled = (softplus(1) + softplus(-1) + softplus(-3)) / 3
     assert generator_nonsaturating_loss(fake).item() == pytest.approx(fooled)
+
+
+def test_the_relativistic_loss_compares_pairs():
+    logits, others = torch.tensor([[2.0], [-1.0]]), torch.tensor([[0.0], [3.0]])
+    expected = (math.log1p(math.exp(-2)) + math.log1p(math.exp(4))) / 2
+    assert relativistic_loss(logits, others).item() == pytest.approx(expected)
 
 
 def test_r1_of_a_linear_discriminator_is_its_squared_norm():

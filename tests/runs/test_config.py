@@ -62,13 +62,15 @@ def test_flags_override_and_false_means_false():
 def test_config_survives_a_checkpoint():
     config = run_config(7, demo=True)
     assert RunConfig.from_dict(config.to_dict()) == config
-    with pytest.raises(UserError, match="does not fit this version"):
+    with pytest.raises(UserError, match="does not fit here"):
         RunConfig.from_dict({**config.to_dict(), "alpha": 1})
     older = config.to_dict()
     older.pop("keep_every_kimg")
     assert RunConfig.from_dict(older) == config
+    older.pop("relativistic")  # a choice that came later
+    assert RunConfig.from_dict(older) == config
     older.pop("batch")
-    with pytest.raises(UserError, match=r"does not fit this version: \['batch'\]"):
+    with pytest.raises(UserError, match=r"does not fit here: \['batch'\]"):
         RunConfig.from_dict(older)
 
 

@@ -7,6 +7,7 @@ import torch
 
 from my_utils.runs.config import RUNS
 from my_utils.runs.generators import load_generator
+from my_utils.training.loop import fresh_styles
 from my_utils.training.reports import duration, passed, status_line
 from tests.support.script_runs import ROOT
 from tests.support.training_runs import losses, stats, tiny, train
@@ -80,3 +81,15 @@ def test_a_status_line_has_units():
 def test_intervals_are_counted_in_images():
     passing = [nimg for nimg in range(12, 121, 12) if passed(0.05, nimg, 12)]
     assert passing == [60, 108]
+
+
+def test_a_share_of_the_faces_changes_style_at_a_block():
+    config = dataclasses.replace(tiny(0), style_mixing=0.5)
+    z = fresh_styles(config, 400, 4, torch.Generator().manual_seed(0))
+    plain = fresh_styles(tiny(0), 400, 4, torch.Generator().manual_seed(0))
+    assert z.shape == (400, 4, config.z_dim)
+    assert torch.equal(z[:, 0], plain)
+    first = (z != z[:, :1]).any(dim=2)  # once another style, always another one
+    assert (first[:, 1:] >= first[:, :-1]).all()
+    shares = first.float().mean(dim=0)
+    assert shares[1:] == pytest.approx([1 / 6, 1 / 3, 1 / 2], abs=0.08)

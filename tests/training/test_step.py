@@ -7,6 +7,7 @@ from model.losses import (
     discriminator_logistic_loss,
     generator_nonsaturating_loss,
     r1_penalty,
+    relativistic_loss,
 )
 from my_utils.errors import UserError
 from my_utils.training.processes import Processes
@@ -67,6 +68,36 @@ def test_a_step_is_the_published_recipe_line_by_line():
             average.mul_(decay).add_((1 - decay) * own)
     for one, two in zip(weights(plain), weights(step), strict=True):
         torch.testing.assert_close(two, one, rtol=1e-4, atol=1e-6)
+
+
+def test_a_relativistic_step_line_by_line():
+    config = tiny(0, batch=4, r1_interval=1, relativistic=True, r1_gamma=3.0, r2_gamma=2.0)
+    step, rows = step_of(config), batch_of(4)
+    plain = step_of(config)
+    losses = step(rows, torch.Generator())
+
+    generator, discriminator = plain.state.generator, plain.state.discriminator
+    fake = generator(rows.z, rows.condition)
+    images = [rows.image.clone().requires_grad_(), fake.detach().requires_grad_()]
+    logits = [discriminator(image, rows.condition) for image in images]
+    penalties = [
+        r1_penalty(logit, image).mean() for logit, image in zip(logits, images, strict=True)
+    ]
+    pairing = relativistic_loss(*logits)
+    (pairing + 3 / 2 * penalties[0] + 2 / 2 * penalties[1]).backward()
+    plain.state.optimizer_d.step()
+    with torch.no_grad():
+        real_logits = discriminator(rows.image, rows.condition)
+    fooling = relativistic_loss(discriminator(fake, rows.condition), real_logits)
+    plain.state.optimizer_g.zero_grad()
+    fooling.backward()
+    plain.state.optimizer_g.step()
+    expected = dict(zip(("D", "r1", "r2", "G"), (pairing, *penalties, fooling), strict=True))
+    for name, value in expected.items():
+        torch.testing.assert_close(losses[name], value.detach())
+    for network in ("generator", "discriminator"):
+        one, two = (list(getattr(s.state, network).parameters()) for s in (plain, step))
+        torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-6)
 
 
 def test_the_texture_loss_is_weighted_for_its_interval():

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -11,7 +12,6 @@ from model.flame import FlameParams
 from my_utils.data.dataset import MIN_STD
 from my_utils.errors import UserError
 from my_utils.faces.synthesizer import FaceSynthesizer
-from my_utils.files.images import from_uint8
 from my_utils.metrics.control.measures import (
     CHANGES,
     Draw,
@@ -153,16 +153,10 @@ def held_out(synthesizer: FaceSynthesizer, count: int) -> HeldOut:
             synthesizer.resources, config, config.resolution, held_out=True, most=count
         )
         return HeldOut(kept.params, kept.floats(), None)
-    from my_utils.demo.held_out import HELD_OUT_ID, held_out_faces
-    from my_utils.demo.photographs import photographs
-
-    size = regressor_size(synthesizer)
-
-    def photographer(params: FlameParams, styles: Sequence[int]) -> Tensor:
-        ids = [HELD_OUT_ID + style for style in styles]
-        return from_uint8(photographs(params.to("cpu"), ids, size=size))
+    from my_utils.demo.held_out import held_out_faces, held_out_photographs
 
     faces = held_out_faces(count, config.resolution)
+    photographer = partial(held_out_photographs, size=regressor_size(synthesizer))
     return HeldOut(faces.params, faces.photographs, photographer)
 
 

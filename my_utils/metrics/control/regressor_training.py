@@ -77,7 +77,7 @@ def load_photographs(
     for position in tqdm(positions, unit="photo", desc="reading", disable=None):
         pair = dataset[position]
         if pair.position == position:  # else it is unreadable, and this is its neighbour
-            images.append(torch.from_numpy(to_uint8(pair.image)).permute(2, 0, 1))
+            images.append(pair.photograph.permute(2, 0, 1))
             vectors.append(pair.params)
     if len(images) < min(most, FEWEST):
         kind = "held out" if held_out else "left to train on"

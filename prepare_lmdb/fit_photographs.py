@@ -2,12 +2,14 @@
 
     python prepare_lmdb/fit_photographs.py PHOTOGRAPHS
     python prepare_lmdb/fit_photographs.py --refine --size 1024 --n_worker 8 PHOTOGRAPHS
-    python prepare_lmdb/fit_photographs.py --demo me.jpg
+    python prepare_lmdb/fit_photographs.py --video interview.mp4
 
 Writes into the resources folder, whose head model is fitted: the faces cut out as FFHQ's
 (input_files/FFHQ/images), their parameters, and into output_files/photographs a report and contact
 sheets, worst faces first. Of several faces the largest is taken. Photographs may be of any size;
 those named by numbers (00017.jpg) keep them as ids. An interrupted fit goes on when repeated.
+
+Of a film, one person is fitted to all frames, for plots/generate_animation.py --tracked.
 """
 
 import os
@@ -30,7 +32,11 @@ from my_utils.errors import UserError
 
 def parse_args():
     parser = script_parser(__doc__)
-    parser.add_argument("path", type=Path, metavar="PATH", help="a folder, or one photograph")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "path", type=Path, nargs="?", metavar="PATH", help="a folder, or one photograph"
+    )
+    source.add_argument("--video", type=Path, metavar="FILE", help="a film instead")
     parser.add_argument("--refine", action="store_true", help="fit more exactly, in twice the time")
     parser.add_argument(
         "--size", type=positive_int, default=RENDER_SIZE, help="pixels of the pictures (256)"
@@ -49,9 +55,34 @@ def parse_args():
     return parser.parse_args()
 
 
-def main() -> None:
-    args = parse_args()
+def fit_video(args) -> None:
+    """Fit a film into a parameter file and a film that shows the fit."""
+    import numpy as np
 
+    from my_utils.data.parameters import ParameterTable, save_parameters
+    from my_utils.data.resources import Resources
+    from my_utils.photos.film_fit import find_face, fit_film, write_comparison
+    from my_utils.photos.fitting import FittingHead
+    from my_utils.photos.folder_fit import Places
+
+    head = FittingHead(Resources(resource_folder(args)))
+    out = Places.below(resource_folder(args)).sheets / f"{args.video.stem}.npy"
+    if out.exists() and not args.force:
+        raise UserError(f"{out} exists already: give --force to replace it")
+    face = find_face(head, args.video)
+    params = fit_film(head, args.video, face, fine=args.refine)
+    save_parameters(out, ParameterTable(face.frames, np.asarray(params.to_vector())))
+    comparison = out.with_name(f"{out.stem}_fit.mp4")
+    write_comparison(head, args.video, face, params, comparison)
+    print(
+        f"fitted {len(params)} of {face.frame_count} frames, those that show a face; look at "
+        f"{comparison}\nwrote {out}; next:\n"
+        f"  python plots/generate_animation.py --run_id 29 --tracked {out}"
+    )
+
+
+def fit_images(args) -> None:
+    """Fit photographs into the resources folder."""
     from my_utils.data.photograph_lmdb import find_photographs
     from my_utils.data.resources import Resources
     from my_utils.photos.contact_sheet import write_contact_sheets
@@ -85,6 +116,14 @@ def main() -> None:
         f"  python prepare_lmdb/create_deca_rendered_lmdb.py --resources {root}\n"
         f"  GIF_RESOURCES={root} python train.py"
     )
+
+
+def main() -> None:
+    args = parse_args()
+    if args.video:
+        fit_video(args)
+    else:
+        fit_images(args)
 
 
 if __name__ == "__main__":

@@ -169,6 +169,25 @@ def _h264(path: Path, size: tuple[int, int], fps: float) -> Iterator[AddFrame]:
             process.communicate()
 
 
+def read_film(path: Path) -> tuple[float, Iterator[np.ndarray]]:
+    """Frames per second of a film, and its frames one by one, uint8 [H, W, 3].
+
+    Raises:
+        UserError: (at once or from the frames) it is no film that ffmpeg can read.
+    """
+    if not Path(path).is_file():
+        raise UserError(f"the film {path} does not exist")
+    options = {"input_params": ["-protocol_whitelist", "file"]}  # not a playlist of other files
+    try:
+        reader = imageio_ffmpeg.read_frames(str(path), **options)
+        facts = next(reader)
+    except (OSError, RuntimeError, StopIteration) as error:
+        raise UserError(f"{path} is not a film that ffmpeg can read") from error
+    width, height = facts["size"]
+    frames = (np.frombuffer(frame, np.uint8).reshape(height, width, 3) for frame in reader)
+    return float(facts["fps"]), frames
+
+
 def _sound(path: Path) -> list[object]:
     """A sound track as an input of ffmpeg, which otherwise follows a playlist to any file."""
     return ["-protocol_whitelist", "file", "-format_whitelist", SOUNDS, "-i", f"file:{path}"]

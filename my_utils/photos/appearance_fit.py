@@ -31,20 +31,23 @@ def fit_appearance(
     skin: SkinPoints,
     pictures: Tensor,  # [N, 3, H, W] in 0..255
     params: FlameParams,  # N rows of known geometry
+    person: FlameParams | None = None,  # one row: all faces have this known skin
 ) -> FlameParams:
     """The same faces with the texture codes and the lighting that explain the visible skin."""
     basis = skin.harmonics(params)
     turned = turned_to_viewer(basis)
     observed = sample(pictures, skin.surface(params).position)
+    skin_code = torch.zeros_like(params.texture[:1]) if person is None else person.texture
     params = params.replace(
-        texture=torch.zeros_like(params.texture),
+        texture=skin_code.expand_as(params.texture),
         lighting=even_light(params.lighting).expand(len(params), -1, -1),
     )
     weight = turned
     for _ in range(ROUNDS):
         params = _fit_light(skin, basis, observed, weight, params)
         weight = turned * color_weight(observed - skin.albedo(params) * shading(basis, params))
-        params = _fit_skin(skin, basis, observed, weight, params)
+        if person is None:
+            params = _fit_skin(skin, basis, observed, weight, params)
         weight = turned * color_weight(observed - skin.albedo(params) * shading(basis, params))
     return params
 

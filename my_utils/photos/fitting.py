@@ -129,27 +129,34 @@ class FittingHead:
         self,
         photographs: Sequence[AlignedPhotograph],  # of one size
         *,
-        fine: bool = False,  # more exact, in a third more time
+        fine: bool = False,  # more exact, in twice the time
+        person: FlameParams | None = None,  # one row: all show this person, only the rest is fitted
     ) -> FittedFaces:
         """The parameters of all faces."""
         return FittedFaces.cat(
             [
-                self._fit(photographs[start : start + BATCH], FINE if fine else COARSE)
+                self._fit(photographs[start : start + BATCH], FINE if fine else COARSE, person)
                 for start in range(0, len(photographs), BATCH)
             ]
         )
 
-    def _fit(self, photographs: Sequence[AlignedPhotograph], blurs: Sequence[float]) -> FittedFaces:
+    def _fit(
+        self,
+        photographs: Sequence[AlignedPhotograph],
+        blurs: Sequence[float],
+        person: FlameParams | None,
+    ) -> FittedFaces:
         size = len(photographs[0].pixels)
         pictures = torch.from_numpy(np.stack([photograph.pixels for photograph in photographs]))
         pictures = pictures.permute(0, 3, 1, 2).float()
         landmarks = torch.from_numpy(np.stack([photograph.landmarks for photograph in photographs]))
-        target = landmarks[:, self.landmark_term.landmarks] * (2 / size) - 1
-        params = fit_geometry(self.landmark_term, target)
-        appearance = fit_appearance(self.skin, pictures, params)
-        params = refine(self.landmark_term, self.skin, target, pictures, appearance, blurs)
-        distance = (target - self.landmark_term.points(params).position).norm(dim=2)
-        color_residual, skin_used = color_residuals(self.skin, pictures, params)
+        term, skin = self.landmark_term, self.skin
+        target = landmarks[:, term.landmarks] * (2 / size) - 1
+        params = fit_geometry(term, target, person)
+        params = fit_appearance(skin, pictures, params, person)
+        params = refine(term, skin, target, pictures, params, blurs, same_person=person is not None)
+        distance = (target - term.points(params).position).norm(dim=2)
+        color_residual, skin_used = color_residuals(skin, pictures, params)
         return FittedFaces(
             params, distance.median(dim=1).values * (RENDER_SIZE / 2), color_residual, skin_used
         )

@@ -7,7 +7,7 @@ at once. What one photograph cannot tell, the priors decide.
 import torch
 from torch import Tensor
 
-from constants import PARAM_DIM
+from constants import PARAM_DIM, SHAPE_DIM
 from model.flame import FLAME, FlameParams
 from my_utils.photos.landmark_embedding import FaceMeshEmbedding
 from my_utils.photos.least_squares import NormalEquations, cauchy_weight
@@ -74,14 +74,19 @@ class LandmarkTerm:
 def fit_geometry(
     term: LandmarkTerm,
     target: Tensor,  # [N, K, 2] landmarks on the image plane
+    person: FlameParams | None = None,  # one row: all faces are of this known shape
 ) -> FlameParams:
     """Faces without texture and light whose geometry explains the landmarks."""
     params = start(term, target)
+    if person is not None:
+        params = params.replace(shape=person.shape.expand_as(params.shape))
     errors = target.new_zeros(len(target), term.common_count)
     for _ in range(STEPS):
         equations = NormalEquations(target, len(target), GEOMETRY.stop + term.common_count)
         term.add_to(equations, params, errors, target)
         add_geometry_prior(equations, params)
+        if person is not None:
+            equations.hold(torch.arange(SHAPE_DIM, device=target.device))
         change = equations.solve()
         params = step(params, change[:, GEOMETRY])
         errors = errors + change[:, GEOMETRY.stop :]

@@ -34,6 +34,13 @@ class NormalEquations:
         self.matrix[:, columns[:, None], columns] += precision
         self.right[:, columns] -= deviation @ precision
 
+    def hold(self, columns: Tensor) -> None:
+        """Let these unknowns stay as they are."""
+        self.matrix[:, columns] = 0
+        self.matrix[:, :, columns] = 0
+        self.matrix[:, columns, columns] = 1
+        self.right[:, columns] = 0
+
     def solve(self) -> Tensor:
         """The step [N, D] of the unknowns to the minimum."""
         return torch.linalg.solve(self.matrix, self.right)

@@ -35,6 +35,8 @@ def refine(
     pictures: Tensor,  # [N, 3, H, W] in 0..255
     params: FlameParams,  # N rows, fitted
     blurs: Sequence[float],  # standard deviation of each step's blur, in 1 / 256 of the picture
+    *,
+    same_person: bool = False,  # shape and skin are known and stay as they are
 ) -> FlameParams:
     """Faces after one Gauss-Newton step for each blur."""
     errors = landmarks.new_zeros(len(params), term.common_count)
@@ -52,6 +54,8 @@ def refine(
         texture, lighting = columns[FLAME_SLICES["texture"]], columns[FLAME_SLICES["lighting"]]
         equations.add_prior(params.texture, torch.eye(len(texture)).to(landmarks), texture)
         add_light_prior(equations, params, lighting)
+        if same_person:
+            equations.hold(torch.cat([columns[FLAME_SLICES["shape"]], texture]))
         change = equations.solve()
         params = step(params, change[:, :PARAM_DIM])
         errors = errors + change[:, PARAM_DIM:]

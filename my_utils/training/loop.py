@@ -34,25 +34,22 @@ def training_loop(job: TrainingJob, state: TrainingState) -> None:
     renderer = job.resources.face_renderer(config.render_size).to(processes.device)
     step = TrainingStep(state, texture_loss(job, renderer), processes)
     synthesizer = FaceSynthesizer(state.generator_ema, renderer, config, job.resources)
-    batches = Batches(job, state)
-    reports = Reports(job, state, synthesizer, batches)
     watch = LossWatch(state.usual_losses)
-
-    for sample in batches:
-        rng = step_generator(config.seed, processes.rank, state.nimg, state.recoveries)
-        try:
-            losses = step(batch_on_device(sample, job, state, rng), rng)
-            if config.recoveries:
-                watch.check(losses, processes, state.nimg)
-        except DivergenceError as error:
-            name = f"diverged-{kimg_name(state.nimg)}-process{processes.rank}.json"
-            ids = job.dataset.ids[torch.as_tensor(sample.position).numpy()].tolist()
-            write_report(job.run.checkpoints / name, error, nimg=state.nimg, face_ids=ids)
-            raise
-        state.nimg += config.batch
-        if reports.after_step(losses):
-            break
-    reports.close()
+    with Batches(job, state) as batches, Reports(job, state, synthesizer, batches) as reports:
+        for sample in batches:
+            rng = step_generator(config.seed, processes.rank, state.nimg, state.recoveries)
+            try:
+                losses = step(batch_on_device(sample, job, state, rng), rng)
+                if config.recoveries:
+                    watch.check(losses, processes, state.nimg)
+            except DivergenceError as error:
+                name = f"diverged-{kimg_name(state.nimg)}-process{processes.rank}.json"
+                ids = job.dataset.ids[torch.as_tensor(sample.position).numpy()].tolist()
+                write_report(job.run.checkpoints / name, error, nimg=state.nimg, face_ids=ids)
+                raise
+            state.nimg += config.batch
+            if reports.after_step(losses):
+                break
 
 
 def check_styles(job: TrainingJob, state: TrainingState) -> None:

@@ -83,7 +83,10 @@ class Reports:
             self._measure()
         return finished or stopping
 
-    def close(self) -> None:
+    def __enter__(self) -> "Reports":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
         self._progress.close()
         if self._log is not None:
             self._log.close()

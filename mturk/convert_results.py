@@ -33,6 +33,8 @@ def main() -> None:
     trials = read_results(args.results, args.study)
     write = write_amt_csv if args.to == "amt" else write_page_csv
     rows = write(args.out, trials)
+    for note in trials.notes:
+        print(note)
     print(f"wrote {rows} of {len(trials)} answers to {args.out}")
 
 

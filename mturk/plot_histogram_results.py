@@ -35,11 +35,14 @@ def main() -> None:
     from my_utils.study.screening import screen
     from my_utils.study.summary import rate_styles
 
-    screening = screen(read_results(args.results, "likert"), args.max_wrong)
+    answers = read_results(args.results, "likert")
+    for note in answers.notes:
+        print(note)
+    screening = screen(answers, args.max_wrong)
     rated = rate_styles(screening.trials)
     for name, draw in {"styles": style_figure, "histograms": histogram_figure}.items():
         save_figure(draw(rated), args.outdir / f"{name}.pdf", args.outdir / f"{name}.png")
-    notes = [*rating_notes(rated), *screening.notes]
+    notes = [*rating_notes(rated), *answers.notes, *screening.notes]
     write_summary(args.outdir / "summary.md", "Likert study", rating_table(rated), notes)
     for style, row in rated.styles.items():
         print(f"style {style}: mode {row.mode}, median {row.median:g}, n {sum(row.counts)}")

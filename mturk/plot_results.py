@@ -36,12 +36,16 @@ def main() -> None:
     from my_utils.study.screening import screen
     from my_utils.study.summary import compare_models
 
-    screening = screen(read_results(args.results, "pairwise"), args.max_wrong)
+    answers = read_results(args.results, "pairwise")
+    for note in answers.notes:
+        print(note)
+    screening = screen(answers, args.max_wrong)
     comparisons = compare_models(screening.trials, args.reference)
     table = comparison_table(comparisons, args.reference)
     figure = preference_figure(comparisons, args.reference)
     save_figure(figure, args.outdir / "preference.pdf", args.outdir / "preference.png")
-    write_summary(args.outdir / "summary.md", "Pairwise study", table, screening.notes)
+    notes = [*answers.notes, *screening.notes]
+    write_summary(args.outdir / "summary.md", "Pairwise study", table, notes)
     for row in comparisons:
         found = row.preference
         print(f"{row.model}: {found.chosen} of {found.trials} prefer {args.reference}")

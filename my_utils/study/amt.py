@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from my_utils.errors import UserError
+from my_utils.study.result_files import number_in
 from my_utils.study.trial import ABLATIONS, FULL_MODEL, RATINGS, Trial, valid_trial
 from my_utils.untrusted.text import shown
 
@@ -38,10 +39,18 @@ class Key:
         inputs = tuple(row[name] for name in INPUTS[study])
         if row["check"] == "repeat":
             self.repeated.add(frozenset(inputs))
-        elif row["check"] == "attention" and re.fullmatch("[1-5]", row["expected"]):
-            self.expected[inputs] = int(row["expected"])
+        elif row["check"] == "attention" and (answer := number_in(row["expected"])):
+            self.expected[inputs] = answer
         else:
             raise UserError(f"{where} is neither a repeat nor an attention check with its answer")
+
+
+def is_rejected(row: Mapping[str, str]) -> bool:
+    """Whether the requester rejected this assignment, or has marked it to be rejected."""
+    status = row.get("AssignmentStatus", "").lower()
+    if status in ("approved", "rejected"):
+        return status == "rejected"
+    return bool(row.get("RejectionTime") or row.get("Reject"))
 
 
 def amt_trial(row: Mapping[str, str], study: str, where: str, key: Key) -> Trial:

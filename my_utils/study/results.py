@@ -6,14 +6,19 @@ the file and the line, and nothing is skipped silently.
 
 import csv
 import dataclasses
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from my_utils.errors import UserError
 from my_utils.files.atomic import atomic_path
-from my_utils.study.amt import AMT_COLUMNS, KEY_COLUMNS, Key, amt_row, amt_trial
-from my_utils.study.result_files import csv_rows, json_result, result_files, result_text
+from my_utils.study.amt import AMT_COLUMNS, KEY_COLUMNS, Key, amt_row, amt_trial, is_rejected
+from my_utils.study.result_files import (
+    csv_rows,
+    json_result,
+    number_in,
+    result_files,
+    result_text,
+)
 from my_utils.study.trial import COLUMNS, Trial, check_study, valid_trial
 from my_utils.untrusted.text import shown
 
@@ -21,12 +26,27 @@ SESSION = COLUMNS[: COLUMNS.index("trial")]  # what the page's JSON says once fo
 KEY_SUFFIX = "_key.csv"
 
 
-def read_results(paths: Sequence[Path], study: str) -> list[Trial]:
+class Answers(list[Trial]):
+    """Answers, and how many others were left out because they were rejected on AMT."""
+
+    rejected = 0
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the analysis must know of the files."""
+        if not self.rejected:
+            return []
+        them = "answer was" if self.rejected == 1 else "answers were"
+        return [f"{self.rejected} {them} rejected on Mechanical Turk: left out."]
+
+
+def read_results(paths: Sequence[Path], study: str) -> Answers:
     """Every answer in result files, and folders of them, in any mixture of layouts.
 
     The keys of AMT's inputs (`*_key.csv`) belong to the files. A participant answers a question
     once: copies (the JSON and the CSV of one participant, an unfinished result beside the finished
-    one) count once, and a second answer to a question that a key calls repeated is a check.
+    one) count once, and a second answer to a question that a key calls repeated is a check. What
+    was rejected on AMT is left out.
 
     Raises:
         UserError: a file is damaged, half-written, of the other study, or contradicts another.
@@ -34,10 +54,14 @@ def read_results(paths: Sequence[Path], study: str) -> list[Trial]:
     files = list(result_files(paths))
     key = _read_keys([path for path in files if path.name.endswith(KEY_SUFFIX)], study)
     known: dict[tuple, tuple[Trial, str]] = {}
+    rejected = 0
     for path in files:
         if path.name.endswith(KEY_SUFFIX):
             continue
         for trial, where in _read_file(path, study, key):
+            if trial is None:
+                rejected += 1
+                continue
             person = (trial.study_id, trial.participant, trial.question)
             if trial.question in key.repeated and (*person, None) in known:
                 trial = dataclasses.replace(trial, check="repeat")
@@ -52,7 +76,9 @@ def read_results(paths: Sequence[Path], study: str) -> list[Trial]:
                 )
             if trial.complete:
                 known[answer] = trial, where
-    return [trial for trial, _ in known.values()]
+    found = Answers(trial for trial, _ in known.values())
+    found.rejected = rejected
+    return found
 
 
 def _read_keys(paths: Sequence[Path], study: str) -> Key:
@@ -64,10 +90,10 @@ def _read_keys(paths: Sequence[Path], study: str) -> Key:
     return key
 
 
-def _read_file(path: Path, study: str, key: Key) -> Iterator[tuple[Trial, str]]:
-    """Every answer of a file, with the place where it stands."""
+def _read_file(path: Path, study: str, key: Key) -> Iterator[tuple[Trial | None, str]]:
+    """Every answer of a file, None where it was rejected, with the place where it stands."""
     text = result_text(path)
-    if path.suffix == ".json":
+    if path.suffix.lower() == ".json":
         yield from _read_json(path, text, study)
         return
     for row, where in csv_rows(path, text):
@@ -76,7 +102,7 @@ def _read_file(path: Path, study: str, key: Key) -> Iterator[tuple[Trial, str]]:
             yield _page_trial(row, study, where), where
         else:
             check_study(layout, study, path)
-            yield amt_trial(row, study, where, key), where
+            yield None if is_rejected(row) else amt_trial(row, study, where, key), where
 
 
 def _read_json(path: Path, text: str, study: str) -> Iterator[tuple[Trial, str]]:
@@ -113,8 +139,8 @@ def _page_trial(row: Mapping[str, str], study: str, where: str) -> Trial:
         text = row[field.name]
         if field.type is bool:
             values[field.name] = {"true": True, "false": False}.get(text.lower(), text)
-        elif field.type in (int, int | None) and re.fullmatch(r"\d{1,18}", text):
-            values[field.name] = int(text)
+        elif field.type in (int, int | None) and (number := number_in(text)) is not None:
+            values[field.name] = number
         else:
             values[field.name] = text or None
     if row["check"].lower() == "false":

@@ -8,7 +8,13 @@ from typing import Any
 
 from my_utils.errors import UserError
 from my_utils.study.presentation import ABX, ODD_ONE_OUT, TASKS
-from my_utils.study.result_files import csv_rows, json_result, result_files, result_text
+from my_utils.study.result_files import (
+    csv_rows,
+    json_result,
+    number_in,
+    result_files,
+    result_text,
+)
 from my_utils.study.trial import CHECKS, STUDIES, check_value
 from my_utils.untrusted.text import shown
 
@@ -110,7 +116,7 @@ def read_task_results(paths: Sequence[Path]) -> list[TaskTrial]:
 
 def _read_file(path: Path) -> Iterator[tuple[TaskTrial, str]]:
     text = result_text(path)
-    if path.suffix == ".json":
+    if path.suffix.lower() == ".json":
         result = json_result(path, text)
         session = {name: result.get(name) for name in SESSION}
         for number, trial in enumerate(result["trials"], start=1):
@@ -133,7 +139,8 @@ def _cell(name: str, text: str) -> object:
     if name == "level" and re.fullmatch(r"-?\d{1,12}(\.\d{1,12})?", text):
         return float(text)
     is_number = name not in ("order", "group", "study_id", "participant", "prolific_pid")
-    return int(text) if is_number and re.fullmatch(r"\d{1,18}", text) else text
+    number = number_in(text) if is_number else None
+    return text if number is None else number
 
 
 def _valid(values: Mapping[str, Any], where: str) -> TaskTrial:

@@ -12,6 +12,7 @@ PAIRWISE_HEADER = (
     "WorkerId,Input.GT,Input.OPTION1,Input.OPTION2,Answer.example.label1,Answer.example.label2\n"
 )
 LIKERT_HEADER = "WorkerId,Input.image_url,Answer.category.label\n"
+DATA = Path(__file__).resolve().parents[1] / "data" / "study"  # made-up, of the layouts reported
 
 
 def write(folder, text, name="results.csv"):
@@ -250,3 +251,74 @@ def test_half_written_and_foreign_files_are_refused(tmp_path):
         read_results([tmp_path], "likert")
     with pytest.raises(FileNotFoundError):  # run_script says it
         read_results([Path("absent.csv")], "likert")
+
+
+# --- files as Amazon writes them, and as pandas, Excel and macOS leave them ----------------------
+
+
+def test_amazon_leaves_out_the_last_cells_of_a_row(tmp_path):
+    path = DATA / "amt-rows-end-before-approve-reject.csv"
+    assert len(read_results([path], "pairwise")) == 12
+    short = path.read_text().replace(',"true","false"\n', ',"true"\n')
+    with pytest.raises(UserError, match="line 2 has 31 cells instead of 34"):
+        read_results([write(tmp_path, short)], "pairwise")
+
+
+def test_rejected_assignments_do_not_count(tmp_path):
+    path = DATA / "amt-rejected-assignments.csv"
+    trials = read_results([path], "pairwise")
+    assert len(trials) == 8 and trials.notes == [
+        "4 answers were rejected on Mechanical Turk: left out."
+    ]
+    # Before the requester uploads his decisions, they stand in the last two columns.
+    header = LIKERT_HEADER.strip() + ",AssignmentStatus,Approve,Reject\n"
+    rows = "W1,3_0.png,Agree,Submitted,x,\nW2,3_0.png,,Submitted,,too fast\nW3,3_0.png,Agree,,,\n"
+    marked = read_results([write(tmp_path, header + rows)], "likert")
+    assert [trial.participant for trial in marked] == ["W1", "W3"] and marked.rejected == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LIKERT_HEADER.replace(",", ";") + "W1;3_0.png;Agree\n",
+        "sep=;\n" + LIKERT_HEADER.replace(",", ";") + "W1;3_0.png;Agree\n",
+        LIKERT_HEADER.replace(",", "\t") + "W1\t3_0.png\tAgree\n",
+        LIKERT_HEADER.replace(",", ", ") + "W1 , 3_0.png, Agree\n",
+        LIKERT_HEADER + 'W1,"3_0.png",  "Agree"\n,,\n',
+        LIKERT_HEADER.strip() + ",,\nW1,3_0.png,Agree,,\n,,,,\n",
+        "," + LIKERT_HEADER + "0,W1,3_0.png,Agree\n",  # the index of a table in pandas
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_tables_saved_again_by_other_programs_say_the_same(tmp_path, text, encoding):
+    path = tmp_path / "results.CSV"
+    path.write_bytes(text.encode(encoding))
+    (trial,) = read_results([tmp_path], "likert")
+    assert (trial.participant, trial.style, trial.answer) == ("W1", 3, 4)
+
+
+def test_numbers_and_truth_as_pandas_and_excel_write_them(tmp_path):
+    trials = read_results(
+        [write_session(tmp_path, session("likert", "p", [likert_trial(0, style=1, answer=3)]))],
+        "likert",
+    )
+    write_page_csv(tmp_path / "page.csv", trials)
+    header, row = (tmp_path / "page.csv").read_text().splitlines()
+    row = row.replace(",900,", ",900.0,").replace("true", "TRUE").replace("false", "False")
+    (tmp_path / "page.csv").write_text(f"{header}\n{row}\n")
+    assert read_results([tmp_path / "page.csv"], "likert") == trials
+
+    key = "u/3_00.png,attention,5.0\n"
+    (check,) = read_results([amt_likert(tmp_path, [("W1", "u/3_00.png", "Agree")], key)], "likert")[
+        1:
+    ]
+    assert check.expected == 5
+
+
+def test_what_macos_and_excel_put_beside_results_is_no_result(tmp_path):
+    for name in ("._results.csv", "~$results.csv", ".DS_Store"):
+        (tmp_path / name).write_bytes(b"\0\5\x16\7")
+    with pytest.raises(UserError, match="holds no results"):
+        read_results([tmp_path], "likert")
+    write(tmp_path, LIKERT_HEADER + "W1,3_0.png,Agree\n")
+    assert len(read_results([tmp_path], "likert")) == 1

@@ -50,6 +50,9 @@ def parse_args():
     parser.add_argument(
         "--sheets", type=whole_number, default=48, help="faces on contact sheets (48)"
     )
+    parser.add_argument(
+        "--ranks", action="store_true", help="number the sorted paths, whatever their names say"
+    )
     parser.add_argument("--force", action="store_true", help="replace what was fitted before")
     add_resource_options(parser)
     return parser.parse_args()
@@ -83,7 +86,7 @@ def fit_video(args) -> None:
 
 def fit_images(args) -> None:
     """Fit photographs into the resources folder."""
-    from my_utils.data.photograph_lmdb import find_photographs
+    from my_utils.data.photograph_lmdb import find_photographs, remarks
     from my_utils.data.resources import Resources
     from my_utils.photos.contact_sheet import write_contact_sheets
     from my_utils.photos.fitting import FittingHead
@@ -91,7 +94,12 @@ def fit_images(args) -> None:
 
     root = resource_folder(args)
     places = Places.below(root)
-    photographs = {0: args.path} if args.path.is_file() else find_photographs(args.path)
+    if args.path.is_file():
+        photographs = {0: args.path}
+    else:
+        photographs = find_photographs(args.path, ranks=args.ranks)
+        for remark in remarks(args.path, photographs):
+            print(f"note: {remark}")
     if places.images.resolve() in (args.path.resolve(), *args.path.resolve().parents):
         raise UserError(f"{args.path} is where the aligned pictures go: give the photographs")
     head = FittingHead(Resources(root))

@@ -41,6 +41,9 @@ def main() -> None:
         "--upscale", action="store_true", help="also make sizes larger than the photograph"
     )
     parser.add_argument(
+        "--ranks", action="store_true", help="number the sorted paths, whatever their names say"
+    )
+    parser.add_argument(
         "--out",
         type=Path,
         metavar="LMDB",
@@ -55,7 +58,7 @@ def main() -> None:
     from my_utils.data.lmdb_images import LmdbImages
     from my_utils.data.photograph_lmdb import (
         find_photographs,
-        numbered_otherwise_than_published,
+        remarks,
         write_photograph_lmdb,
     )
 
@@ -63,12 +66,9 @@ def main() -> None:
         there = ", ".join(map(str, LmdbImages(args.out).sizes()))
         print(f"{args.out} exists already, with sizes {there}: delete it to build it anew")
         return
-    photographs = find_photographs(args.folder)
-    if numbered_otherwise_than_published(photographs):
-        print(
-            "note: the photographs are numbered by their names, which have gaps or another order "
-            "than their paths; the published builder would have counted the paths"
-        )
+    photographs = find_photographs(args.folder, ranks=args.ranks)
+    for remark in remarks(args.folder, photographs):
+        print(f"note: {remark}")
     report = write_photograph_lmdb(
         args.out, photographs, sizes=sizes, workers=args.n_worker, upscale=args.upscale
     )

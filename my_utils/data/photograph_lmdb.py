@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,11 @@ from my_utils.files.lmdb_writer import LmdbWriter
 from my_utils.files.workers import WorkerProcesses, ordered_map
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+OTHER_PICTURES = (  # that are not read, raw ones too
+    *(".gif", ".heic", ".heif", ".avif", ".jfif", ".jxl", ".jp2", ".psd"),
+    *(".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2"),
+)
+NUMBER = re.compile("[0-9]{1,9}")  # of a face, as the name of its picture
 MAX_UNREADABLE = 10  # pictures that are skipped before the build gives up
 
 
@@ -36,22 +42,30 @@ class BuildReport(NamedTuple):
     too_small: int  # photographs that lack the larger sizes
 
 
-def find_photographs(folder: Path) -> dict[int, Path]:
+def find_photographs(folder: Path, *, ranks: bool = False) -> dict[int, Path]:
     """The pictures at any depth below a folder, by id in ascending order.
 
-    FFHQ's names are its ids (00017.png). Where not every name is a number, the id is the rank of
-    the path among the sorted paths, which is what the published builder always used.
+    FFHQ's names are its ids (00017.png). Where no name is a number, or with `ranks`, the id is the
+    rank of the path among the sorted paths, which is what the published builder always used.
 
     Raises:
-        UserError: there is no picture, or two of them have the same number.
+        UserError: there is no picture, two of them have the same number, or only some have one:
+            ranks would then pair each with the parameters of another.
     """
     folder = Path(folder)
     paths = [p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.name[0] != "."]
     paths.sort(key=str)
     if not paths:
         raise UserError(f"there are no pictures in {folder} ({', '.join(SUFFIXES)})")
-    if not all(path.stem.isdecimal() for path in paths):
+    unnumbered = [path for path in paths if not NUMBER.fullmatch(path.stem)]
+    if ranks or len(unnumbered) == len(paths):
         return dict(enumerate(paths))
+    if unnumbered:
+        raise UserError(
+            f"{len(unnumbered)} of the {len(paths)} pictures in {folder} have no number for a "
+            f"name, first {unnumbered[0].name}, so the ids of the others are not known for sure: "
+            "take them out, or count all paths by --ranks"
+        )
     photographs: dict[int, Path] = {}
     for path in paths:
         if (first := photographs.setdefault(int(path.stem), path)) is not path:
@@ -60,6 +74,29 @@ def find_photographs(folder: Path) -> dict[int, Path]:
                 "holds the photographs wanted"
             )
     return dict(sorted(photographs.items()))
+
+
+def remarks(folder: Path, photographs: dict[int, Path]) -> list[str]:
+    """What a person must know of the ids and of the pictures below a folder that are not read."""
+    said = []
+    if not any(NUMBER.fullmatch(path.stem) for path in photographs.values()):
+        said.append("ids: ranks of the sorted paths, as no picture is named by a number")
+    elif any(int(path.stem) != i for i, path in photographs.items() if path.stem.isdecimal()):
+        said.append("ids: ranks of the sorted paths, not the numbers of the names")
+    elif numbered_otherwise_than_published(photographs):
+        said.append(
+            "ids: the numbers of the names, which have gaps or another order than the paths; the "
+            "published builder would have counted the paths"
+        )
+    others = [path for path in Path(folder).rglob("*") if path.suffix.lower() in OTHER_PICTURES]
+    others = sorted(path for path in others if path.name[0] != ".")
+    if others:
+        kinds = ", ".join(sorted({path.suffix.lower() for path in others}))
+        said.append(
+            f"{len(others)} picture{'s' * (len(others) > 1)} passed over, first {others[0]}: "
+            f"{kinds} cannot be read here, convert them to .png or .jpg"
+        )
+    return said
 
 
 def numbered_otherwise_than_published(photographs: dict[int, Path]) -> bool:

@@ -25,6 +25,7 @@ from my_utils.data.photograph_lmdb import (
     find_photographs,
     multiscale,
     numbered_otherwise_than_published,
+    remarks,
     resize_and_crop,
     write_photograph_lmdb,
 )
@@ -219,11 +220,38 @@ def test_ids_other_than_the_published_builder_s_are_noticed(folder):
     assert numbered_otherwise_than_published(find_photographs(folder))  # another order
 
 
-def test_where_a_name_is_no_number_the_rank_of_the_path_counts(folder):
-    (folder / "00000" / "zoe.jpg").touch()
-    found = find_photographs(folder)
-    assert [path.name for path in found.values()][3:6] == ["00003.png", "zoe.jpg", "00004.png"]
+def test_one_name_without_a_number_does_not_renumber_the_others(folder):
+    (folder / "00000" / "my photo.jpg").touch()
+    with pytest.raises(UserError, match=r"1 of the 8 .* first my photo.jpg.* or count .* --ranks"):
+        find_photographs(folder)
+    found = find_photographs(folder, ranks=True)
+    assert [path.name for path in found.values()][3:6] == ["00003.png", "my photo.jpg", "00004.png"]
     assert list(found) == list(range(8))
+    assert remarks(folder, found) == [
+        "ids: ranks of the sorted paths, not the numbers of the names"
+    ]
+
+
+@pytest.mark.parametrize("name", ["00007_01", "-7", "7.0", "\u0667", "1" * 10, "7 (copy)", "img7"])
+def test_names_that_only_look_like_numbers_are_none(folder, name):
+    (folder / f"{name}.png").touch()
+    with pytest.raises(UserError, match="1 of the 8 pictures"):
+        find_photographs(folder)
+
+
+def test_where_no_name_is_a_number_ranks_are_ids_and_said(tmp_path):
+    for name in ("zoe", "Ann", "bob"):
+        (tmp_path / f"{name}.jpg").touch()
+    found = find_photographs(tmp_path)
+    assert [path.stem for path in found.values()] == ["Ann", "bob", "zoe"]
+    assert "no picture is named by a number" in remarks(tmp_path, found)[0]
+
+
+def test_pictures_that_cannot_be_read_are_counted(folder):
+    for name in ("00004.heic", "00005.AVIF", "00006.jfif", "00007.gif", "._00008.gif", "a.dng"):
+        (folder / name).touch()
+    (remark,) = remarks(folder, find_photographs(folder))
+    assert remark.startswith("5 pictures passed over, first ") and ".avif, .dng, .gif" in remark
 
 
 def test_two_photographs_of_one_number_are_refused(folder):

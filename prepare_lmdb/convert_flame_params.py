@@ -47,6 +47,11 @@ def parse_args() -> argparse.Namespace:
         choices=["2020", "2023"],
         help="of the resources folder's FLAME and the tool's, which must be the same (2020)",
     )
+    parser.add_argument(
+        "--ranks",
+        action="store_true",
+        help="ids are the ranks of the sorted names, as photographs'",
+    )
     add_resource_options(parser)
     return parser.parse_args()
 
@@ -57,20 +62,25 @@ def main() -> None:
     from model.flame import FLAME
     from my_utils.data.parameters import save_parameters
     from my_utils.data.resources import Resources
+    from my_utils.data.trackers import reader
     from my_utils.data.trackers.conversion import convert_faces
-    from my_utils.data.trackers.reader import read_crops, tracked_faces
 
     resources = Resources(resource_folder(args))
     out = args.out or resources.paths.parameters
     if out.exists() and not args.force:
         raise UserError(f"{out} exists already: give --force to replace it, or --out FILE")
     table, notes = convert_faces(
-        tracked_faces(args.tool, args.path, args.flame_version),
+        reader.tracked_faces(args.tool, args.path, args.flame_version),
         FLAME(resources.flame),
-        crops=read_crops(args.crops) if args.crops else None,
+        crops=reader.read_crops(args.crops) if args.crops else None,
         keep_texture=args.texture_space == "flame",
+        ranks=args.ranks,
     )
     save_parameters(out, table)
+    if not args.crops:
+        notes += [note for note in reader.TOOLS[args.tool].notes if "--crops" in note]
+    if not args.flame_version:
+        notes += [note for note in reader.TOOLS[args.tool].notes if "--flame_version" in note]
     print("\n".join([*notes, f"wrote {len(table.ids)} faces to {out}"]))
 
 

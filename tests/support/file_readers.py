@@ -40,7 +40,7 @@ from tests.support.released_files import released_file, write_released
 from tests.support.study_sessions import likert_trial, session
 from tests.support.toy_resources import parameter_entry, write_toy_lmdbs, write_toy_resources
 from tests.support.toy_study import write_pairwise_study
-from tests.support.tracker_outputs import WRITERS, TrueFace
+from tests.support.tracker_outputs import WRITERS, TrueFace, copy_recorded
 
 IDS = [0, 3, 17]
 TINY = dataclasses.replace(
@@ -146,12 +146,15 @@ def _trackers(folder: Path) -> dict[str, Reader]:
     paths = write_toy_resources(folder.parent / "head", IDS)
     flame = FLAME(load_flame(paths.flame_model))
     readers = {}
-    for tool, write in WRITERS.items():
+    for tool in TOOLS:
         root = folder / tool
         root.mkdir(parents=True)
-        write(root, 17, TrueFace())
-        files = [path for path in root.rglob("*") if path.suffix in TOOLS[tool].suffixes]
-        path = next((file for file in files if file.stem in ("shape", "identity")), files[0])
+        if tool in WRITERS:
+            WRITERS[tool](root, 17, TrueFace())
+        else:
+            copy_recorded(tool, root)
+        files = [path for path in sorted(root.rglob("*")) if path.suffix in TOOLS[tool].suffixes]
+        path = next((file for file in files if file.stem in ("shape", "identity")), files[-1])
 
         def read(tool=tool, root=root) -> object:
             faces = list(tracked_faces(tool, root, "2020" if tool == "vhap" else None))

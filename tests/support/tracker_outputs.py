@@ -1,41 +1,25 @@
-"""One face in the files of every tracker, written from the same parameters.
+"""One face in the files of trackers that write codes, and recorded files of those with cameras."""
 
-Each writer states a tool's conventions once more, independently of the readers.
-"""
-
-import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import torch
 from scipy.spatial.transform import Rotation
 
-DISTANCE = 60.0  # metres: so far away that perspective hardly shows
-OPENGL_TO_OPENCV = np.diag([1, -1, -1])
-
 
 class TrueFace:
-    """Parameters and a pinhole camera in OpenGL's axes, which are FLAME's."""
+    """Parameters of a face, with the camera of a crop."""
 
     def __init__(self, seed: int = 0):
         rng = np.random.default_rng(seed)
         self.shape = rng.normal(0, 0.5, 300).astype(np.float32)
         self.expression = rng.normal(0, 0.5, 100).astype(np.float32)
-        self.yaw_pitch_roll = rng.uniform(-0.3, 0.3, 3)
-        self.rotation = Rotation.from_euler("YXZ", self.yaw_pitch_roll)
+        self.rotation = Rotation.from_euler("YXZ", rng.uniform(-0.3, 0.3, 3))
         self.jaw = np.array([0.15, 0.02, -0.01])
-        self.translation = np.array([0.04, -0.03, -DISTANCE])
         self.texture = rng.normal(size=50).astype(np.float32)
         self.light = rng.normal(size=(9, 3)).astype(np.float32)
         self.camera = np.array([8.0, 0.01, -0.02])  # orthographic, in the crop
-        self.size, self.focal = 512, 4 * DISTANCE * 512  # pixels
-
-    def intrinsics(self) -> np.ndarray:
-        return np.array([[self.focal, 0, 256], [0, self.focal, 256], [0, 0, 1]])
-
-    def image_points(self, points: np.ndarray) -> np.ndarray:
-        """Where the pinhole camera sees points [P, 3] in its own OpenGL axes, in [-1, 1]."""
-        return self.focal / 256 * points[:, :2] / -points[:, 2:] * [1, -1]
 
 
 def write_deca(folder: Path, number: int, face: TrueFace) -> None:
@@ -97,99 +81,19 @@ def _write_arrays(folder: Path, **arrays: np.ndarray) -> None:
         np.save(folder / f"{name}.npy", array)
 
 
-def write_metrical_tracker(folder: Path, number: int, face: TrueFace) -> None:
-    frame = {
-        "flame": {
-            "exp": face.expression[None],
-            "shape": face.shape[None],
-            "tex": np.pad(face.texture, (0, 90))[None],
-            "sh": face.light[None],
-            "eyes": np.array([[1, 0, 0, 0, 1, 0] * 2], np.float32),
-            "eyelids": np.zeros((1, 2)),
-            "jaw": Rotation.from_rotvec(face.jaw).as_matrix()[:2].reshape(1, 6),
-        },
-        "camera": {"R": np.eye(3)[None], "t": np.zeros((1, 3)), "fl": 5.0, "pp": np.zeros((1, 2))},
-        "opencv": {
-            "R": (OPENGL_TO_OPENCV @ face.rotation.as_matrix())[None],
-            "t": (OPENGL_TO_OPENCV @ face.translation)[None],
-            "K": face.intrinsics()[None],
-        },
-    }
-    torch.save(frame, folder / f"{number:05d}.frame")
+# Recorded from the tools' own conventions, see tests/data/cases.
+CASES = Path(__file__).resolve().parents[1] / "data" / "cases"
+RECORDED = {
+    "metrical-tracker": "07-metrical-tracker-light-in-head-axes/output",
+    "pixel3dmm": "14-pixel3dmm-newer-flame-leaves-no-mark/checkpoint",
+    "vhap": "06-vhap-union-and-subject-folder/SUBJ_A_DS4_whiteBg_staticOffset_maskBelowLine",
+    "flame-head-tracker": "03-flame-head-tracker-camera",
+}
 
 
-def write_pixel3dmm(folder: Path, number: int, face: TrueFace) -> None:
-    matrix = face.rotation.as_matrix()
-    frame = {
-        "flame": {
-            "exp": face.expression[None],
-            "shape": face.shape[None],
-            "eyes": np.array([[1, 0, 0, 0, 1, 0] * 2], np.float32),
-            "eyelids": np.full((1, 2), 0.3),
-            "jaw": Rotation.from_rotvec(face.jaw).as_matrix()[:2].reshape(1, 6),
-            "neck": np.array([[1, 0, 0, 0, 1, 0]], np.float32),
-            "R": matrix[:2].reshape(1, 6),
-            "R_rotation_matrix": matrix[None],
-            "t": (face.translation + [0, 0, DISTANCE])[None],
-        },
-        "img_size": np.array([face.size, face.size]),
-        "camera": {
-            "R_base_0": np.eye(3)[None],
-            "t_base_0": np.array([[0, 0, -DISTANCE]]),
-            "fl": np.array([[face.focal / face.size]]),
-            "pp": np.zeros((1, 2)),
-        },
-    }
-    torch.save(frame, folder / f"{number:05d}.frame")
-
-
-def vhap_fields(faces: list[TrueFace]) -> dict[str, np.ndarray]:
-    return {
-        "shape": faces[0].shape,
-        "expr": np.stack([face.expression for face in faces]),
-        "rotation": np.stack([face.rotation.as_rotvec() for face in faces]),
-        "translation": np.stack([face.translation + [0, 0, DISTANCE] for face in faces]),
-        "neck_pose": np.zeros((len(faces), 3)),
-        "jaw_pose": np.stack([face.jaw for face in faces]),
-        "eyes_pose": np.zeros((len(faces), 6)),
-        "static_offset": np.full((1, 302, 3), 1e-4),
-    }
-
-
-def write_vhap(folder: Path, number: int, face: TrueFace) -> None:
-    """One more frame of a NeRF export."""
-    (folder / "flame_param").mkdir(exist_ok=True)
-    np.savez(folder / "flame_param" / f"{number:05d}.npz", **vhap_fields([face]))
-    to_world = np.eye(4)
-    to_world[2, 3] = DISTANCE
-    frame = {
-        "file_path": f"images/{number:05d}.png",
-        "flame_param_path": f"flame_param/{number:05d}.npz",
-        "transform_matrix": to_world.tolist(),
-    }
-    path = folder / "transforms.json"
-    scene = json.loads(path.read_text()) if path.exists() else {"frames": []}
-    scene |= {"fl_x": face.focal, "fl_y": face.focal, "cx": 256, "cy": 256, "w": 512, "h": 512}
-    scene["frames"].append(frame)
-    path.write_text(json.dumps(scene))
-
-
-def write_flame_head_tracker(folder: Path, number: int, face: TrueFace) -> None:
-    result = {
-        "shape": face.shape[None],
-        "exp": face.expression[None],
-        "head_pose": np.zeros((1, 3)),
-        "jaw_pose": face.jaw[None],
-        "neck_pose": np.zeros((1, 3)),
-        "eye_pose": np.full((1, 6), 0.1),
-        "tex": face.texture[None],
-        "light": face.light[None],
-        "cam": np.concatenate([face.yaw_pitch_roll, face.translation])[None],
-        "fov": 2 * np.rad2deg(np.arctan(256 / face.focal)),
-        "K": face.intrinsics()[None],
-        "image": None,
-    }
-    np.savez(folder / f"{number:05d}.npz", **result)
+def copy_recorded(tool: str, folder: Path) -> None:
+    """The files of a tool whose camera is a part of them."""
+    shutil.copytree(CASES / RECORDED[tool], folder, dirs_exist_ok=True)
 
 
 WRITERS = {
@@ -197,8 +101,4 @@ WRITERS = {
     "emoca": write_emoca,
     "smirk": write_smirk,
     "mica": write_mica,
-    "metrical-tracker": write_metrical_tracker,
-    "pixel3dmm": write_pixel3dmm,
-    "vhap": write_vhap,
-    "flame-head-tracker": write_flame_head_tracker,
 }

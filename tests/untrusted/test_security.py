@@ -29,7 +29,7 @@ from tests.support.hostile_files import other_files, running_files
 from tests.support.sounds import write_sound
 from tests.support.study_sessions import likert_trial, session, write_session
 from tests.support.toy_study import call_script, write_likert_study, write_pairwise_study
-from tests.support.tracker_outputs import TrueFace, write_vhap
+from tests.support.tracker_outputs import copy_recorded
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -207,10 +207,9 @@ def test_no_check_is_written_through_a_link(tmp_path, monkeypatch):
 )
 def test_a_scene_names_parameters_near_its_folder_only(tmp_path, path):
     root = tmp_path / "a" / "export"
-    root.mkdir(parents=True)
-    write_vhap(root, 17, TrueFace())
+    copy_recorded("vhap", root)
     (root / "loop").symlink_to("loop")
-    (tmp_path / "passwd.npz").write_bytes((root / "flame_param" / "00017.npz").read_bytes())
+    (tmp_path / "passwd.npz").write_bytes((root / "flame_param" / "00000.npz").read_bytes())
     scene = json.loads((root / "transforms.json").read_text())
     scene["frames"][0]["flame_param_path"] = path
     (root / "transforms.json").write_text(json.dumps(scene))
@@ -218,16 +217,6 @@ def test_a_scene_names_parameters_near_its_folder_only(tmp_path, path):
         UserError, match="transforms.json .* (far from its folder|has no file_path)"
     ):
         list(tracked_faces("vhap", root, "2020"))
-
-
-def test_a_scene_merged_of_several_exports_is_read(tmp_path):
-    for name in ("one", "union"):
-        (tmp_path / name).mkdir()
-    write_vhap(tmp_path / "one", 17, TrueFace())
-    scene = json.loads((tmp_path / "one" / "transforms.json").read_text())
-    scene["frames"][0]["flame_param_path"] = "../one/flame_param/00017.npz"
-    (tmp_path / "union" / "transforms.json").write_text(json.dumps(scene))
-    assert len(list(tracked_faces("vhap", tmp_path / "union", "2020"))) == 1
 
 
 def test_a_device_in_a_folder_of_resources_is_not_read(readers):

@@ -1,4 +1,4 @@
 """The parameters that other face trackers write, as this project's.
 
-Reading order: cameras, formats, reader, conversion.
+Reading order: cameras, light, formats, names, exports, reader, conversion.
 """

@@ -1,7 +1,8 @@
 """From the cameras of face trackers to GIF's scaled orthographic camera of the whole photograph.
 
-Cameras look along +z with x to the image's right and y down, as OpenCV has it; FLAME has y up and
-z towards the viewer. The image plane is the largest centred square of the photograph, [-1, 1].
+Cameras look along +z with x to the image's right and y down, as OpenCV has it; FLAME, like OpenGL,
+has y up and z towards the viewer. The image plane is the largest centred square of the photograph,
+[-1, 1].
 """
 
 from collections.abc import Sequence
@@ -65,25 +66,43 @@ def pinhole(intrinsics: np.ndarray, size: Sequence[float] | np.ndarray) -> np.nd
     return np.array([fx, fy, cx - width / 2, cy - height / 2]) / half
 
 
-def head_to_camera(head: Motion | None, world: Motion, intrinsics: np.ndarray) -> PerspectiveCamera:
-    """The camera of a head that is moved in the world (or not), seen from that world.
+def opencv_camera(head: Motion | None, world: Motion, intrinsics: np.ndarray) -> PerspectiveCamera:
+    """A head that is moved in the world (or not), seen by a camera in that world.
 
-    Tools do not say whether their cameras look along +z with y down (OpenCV) or along -z with y up
-    (OpenGL). The head is in front of the camera, so the sign of its depth tells.
+    Args:
+        world: from the world's axes to the camera's, as OpenCV has them: +z ahead, y down.
     """
     rotation, translation = world
     if head is not None:
         rotation, translation = rotation @ head[0], rotation @ head[1] + translation
-    if translation[2] < 0:
-        rotation, translation = FLIP @ rotation, FLIP @ translation
     return PerspectiveCamera(rotation, translation, intrinsics)
+
+
+def opengl_camera(head: Motion | None, world: Motion, intrinsics: np.ndarray) -> PerspectiveCamera:
+    """The same where the camera's axes are those of OpenGL: -z ahead, y up."""
+    return opencv_camera(head, (FLIP @ world[0], FLIP @ world[1]), intrinsics)
 
 
 def crop_to_image_camera(camera: np.ndarray, crop: Crop) -> np.ndarray:
     """The orthographic camera [3] of the whole photograph from that of a crop; exact."""
     scale = camera[0] * crop.size / crop.image_size
-    x, y = 2 * crop.centre_x / crop.image_size - 1, 2 * crop.centre_y / crop.image_size - 1
+    x, y = _crop_center(crop)
     return np.array([scale, camera[1] + x / scale, camera[2] - y / scale])
+
+
+def crop_to_image_perspective(camera: PerspectiveCamera, crop: Crop) -> PerspectiveCamera:
+    """The pinhole camera of the whole photograph from that of a crop; exact."""
+    scale = crop.size / crop.image_size
+    shift = np.array([0, 0, *_crop_center(crop)])
+    return camera._replace(intrinsics=camera.intrinsics * scale + shift)
+
+
+def _crop_center(crop: Crop) -> tuple[float, float]:
+    """The middle of a crop on the image plane of the whole photograph."""
+    return (
+        2 * crop.centre_x / crop.image_size - 1,
+        2 * crop.centre_y / crop.image_size - 1,
+    )
 
 
 def perspective_projection(

@@ -1,5 +1,6 @@
 """From tracked faces to GIF's parameters, and what had to be filled in or left out for them."""
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -19,13 +20,15 @@ from my_utils.data.trackers.cameras import (
     Crop,
     axis_angle,
     crop_to_image_camera,
+    crop_to_image_perspective,
     fit_orthographic_camera,
     perspective_projection,
     rotation_matrix,
     viewing_rotation,
 )
 from my_utils.data.trackers.formats import TrackedFace
-from my_utils.data.trackers.reader import NamedFace, face_ids
+from my_utils.data.trackers.names import face_ids
+from my_utils.data.trackers.reader import NamedFace
 from my_utils.errors import UserError
 from my_utils.untrusted.text import shown
 
@@ -58,6 +61,7 @@ def convert_faces(
     *,
     crops: Mapping[str, Crop] | None = None,  # by name; None: they are not known
     keep_texture: bool = False,
+    ranks: bool = False,  # whether names that are no numbers become ranks
 ) -> tuple[ParameterTable, list[str]]:
     """GIF's parameters of all faces by ascending id, and sentences on what was done for them.
 
@@ -81,14 +85,14 @@ def convert_faces(
         notes.update(converted.notes)
         if converted.camera_error is not None:
             errors.append(converted.camera_error * RENDER_SIZE / 2)
-    ids, numbered = face_ids(sources)
+    ids = face_ids(sources, ranks=ranks)
     sentences = [f"{note} ({count} of {len(ids)} faces)" for note, count in notes.items()]
     if errors:
         sentences.append(
             f"camera: orthographic for perspective moves visible points by up to {max(errors):.2f} "
             f"pixels of {RENDER_SIZE}, {np.mean(errors):.2f} in the mean of the faces' largest"
         )
-    if not numbered:
+    if not all(name.isdecimal() for name, _ in sources):
         sentences.append("ids: ranks of the sorted names, as not every name is a number")
     order = np.argsort(ids)
     return ParameterTable(np.array(ids)[order], np.stack(vectors)[order]), sentences
@@ -107,8 +111,11 @@ def convert_face(
     Raises:
         ValueError: the camera does not show a face from the front, or no camera is for the crop.
     """
+    if crop is not None and face.perspective is not None:
+        perspective = crop_to_image_perspective(face.perspective, crop)
+        face = dataclasses.replace(face, perspective=perspective)
     params, notes = _without_camera(face, keep_texture=keep_texture)
-    if crop is not None:
+    if crop is not None and face.perspective is None:
         if face.crop_camera is None:
             raise ValueError("it has no camera for the crop it is given")
         camera = crop_to_image_camera(face.crop_camera, crop)

@@ -1,7 +1,7 @@
 """What face trackers write, one small reader per tool: the fields of a file become `TrackedFace`s.
 
-The tools write different containers, spellings and cameras, and most numbers carry no unit. What
-is taken for granted where a file does not say is listed in docs/converters.md.
+The tools write different containers, spellings and cameras, and most numbers carry no unit. Where
+a convention is not in the file, docs/converters.md names the line of the tool's source it is from.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,15 +12,20 @@ from scipy.spatial.transform import Rotation
 
 from constants import EXPRESSION_DIM, SHAPE_DIM, TEXTURE_DIM
 from my_utils.data.trackers.cameras import (
-    Motion,
+    FLIP,
     PerspectiveCamera,
     axis_angle,
-    head_to_camera,
+    opencv_camera,
+    opengl_camera,
     pinhole,
     rotation_6d_to_matrix,
     rotation_matrix,
 )
+from my_utils.data.trackers.light import turned_light
 from my_utils.untrusted.fields import as_numbers, float_field
+
+LIGHT_NAMES = ("light", "lightcode", "lit")
+PHOTOMETRIC_NAMES = ("texture", "mesh_rendered", "neck_pose")  # that this mode alone writes
 
 
 def _no_rotation() -> np.ndarray:
@@ -116,17 +121,25 @@ def checked_rotation(matrix: np.ndarray, name: str) -> np.ndarray:
 
 
 def read_deca(fields: Fields) -> TrackedFace:
-    """DECA's dictionary of codes, and EMOCA's, which are also written as one file per code."""
-    pose = fields.array("pose", "posecode", shape=(6,))
+    """DECA's dictionary of codes, and EMOCA's and EMICA's, also written as one file per code."""
+    if fields.has("verts", "trans_verts") and not fields.has("shape", "shapecode"):
+        raise ValueError(
+            "it holds vertices and no codes, as DECA's --saveMat writes it: save the codes that "
+            "its encoder gives"
+        )
+    if fields.has("globalpose"):  # EMICA, of inferno
+        rotation, jaw = fields.axis_angle("globalpose"), fields.axis_angle("jawpose")
+    else:
+        rotation, jaw = np.split(fields.array("pose", "posecode", shape=(6,)), 2)
     fields.leave_out("details of the surface", "detail", "detailcode")
     return TrackedFace(
         shape=fields.coefficients("shape", "shapecode", keep=SHAPE_DIM),
         expression=fields.coefficients("exp", "expcode", keep=EXPRESSION_DIM),
-        rotation=pose[:3],
-        jaw=pose[3:],
+        rotation=rotation,
+        jaw=jaw,
         crop_camera=fields.optional("cam", shape=(3,)),
         texture=_texture(fields, "tex", "texcode"),
-        lighting=fields.optional("light", "lightcode", "lit", shape=(9, 3)),
+        lighting=fields.optional(*LIGHT_NAMES, shape=(9, 3)),
         notes=fields.notes,
     )
 
@@ -139,6 +152,8 @@ def read_smirk(fields: Fields) -> TrackedFace:
         rotation=fields.array("pose_params", "globalpose", shape=(3,)),
         jaw=fields.array("jaw_params", "jawpose", shape=(3,)),
         crop_camera=fields.optional("cam", shape=(3,)),
+        texture=_texture(fields, "tex", "texcode"),
+        lighting=fields.optional(*LIGHT_NAMES, shape=(9, 3)),
         notes=fields.notes,
     )
 
@@ -152,15 +167,12 @@ def read_mica(fields: Fields) -> TrackedFace:
 
 
 def read_metrical_tracker(fields: Fields) -> TrackedFace:
+    """The head never turns, the camera goes around it: so light is in the head's axes."""
     flame, camera = fields.group("flame"), fields.group("opencv")
     world = (camera.rotation("R"), camera.array("t", shape=(3,)))
     intrinsics = camera.array("K", shape=(3, 3))
     size = _image_size(fields) if fields.has("img_size") else 2 * intrinsics[[1, 0], 2]
-    head = _head_motion(flame)
-    recorded = fields.group("camera") if fields.has("camera") else camera
-    if head and recorded.has("R") and np.allclose(head[0], recorded.rotation("R"), atol=1e-4):
-        head = None  # one motion, written as the head's and as the camera's
-    return _tracked_head(flame, head_to_camera(head, world, pinhole(intrinsics, size)))
+    return _tracked_head(flame, opencv_camera(None, world, pinhole(intrinsics, size)))
 
 
 def read_pixel3dmm(fields: Fields) -> TrackedFace:
@@ -172,6 +184,7 @@ def read_pixel3dmm(fields: Fields) -> TrackedFace:
         camera.rotation(f"R_base_{cameras[0]}"),
         camera.array(f"t_base_{cameras[0]}", shape=(3,)),
     )
+    head = (flame.rotation("R_rotation_matrix", "R"), flame.array("t", shape=(3,)))
     height, width = size = _image_size(fields)
     focal, centre = camera.array("fl", shape=()), camera.array("pp", shape=(2,))
     intrinsics = np.array(  # the focal length is in widths, the centre in half sides
@@ -181,26 +194,22 @@ def read_pixel3dmm(fields: Fields) -> TrackedFace:
             [0, 0, 1],
         ]
     )
-    return _tracked_head(
-        flame, head_to_camera(_head_motion(flame), world, pinhole(intrinsics, size))
-    )
+    return _tracked_head(flame, opengl_camera(head, world, pinhole(intrinsics, size)))
 
 
 def read_vhap(fields: Fields) -> TrackedFace:
-    """VHAP's parameters of one time step; the camera comes from its NeRF export."""
+    """VHAP's parameters of one time step, with the camera of its NeRF export or its own."""
     fields.leave_out("eyes", "eyes_pose", "eyes")
     fields.leave_out("offsets of single vertices", "static_offset", "dynamic_offset")
+    light = fields.optional("lights", shape=(9, 3))
     perspective = None
     if fields.has("transform_matrix"):
-        world = np.linalg.inv(fields.array("transform_matrix", shape=(4, 4)))
-        (fx, fy, cx, cy, width, height) = (
-            float(fields.array(name, shape=())) for name in ("fl_x", "fl_y", "cx", "cy", "w", "h")
-        )
-        perspective = head_to_camera(
-            (np.eye(3), fields.array("translation", shape=(3,))),
-            (checked_rotation(world[:3, :3], "transform_matrix"), world[:3, 3]),
-            pinhole(np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]), (height, width)),
-        )
+        perspective = _exported_camera(fields)
+    elif fields.has("focal_length"):
+        perspective = _camera_at_one(fields)
+    elif light is not None:  # of a calibrated rig, whose cameras are elsewhere
+        fields.notes.append("left out: light, which is in the axes of the cameras' rig")
+        light = None
     return TrackedFace(
         shape=fields.coefficients("shape", keep=SHAPE_DIM),
         expression=fields.coefficients("expr", "exp", keep=EXPRESSION_DIM),
@@ -208,40 +217,84 @@ def read_vhap(fields: Fields) -> TrackedFace:
         neck=fields.axis_angle("neck_pose", "neck"),
         jaw=fields.array("jaw_pose", "jaw", shape=(3,)),
         perspective=perspective,
+        texture=_texture(fields, "tex"),
+        lighting=light,
         notes=fields.notes,
+    )
+
+
+def _exported_camera(fields: Fields) -> PerspectiveCamera:
+    """The camera of a frame of the NeRF export, whose `cy` counts from below."""
+    world = np.linalg.inv(fields.array("transform_matrix", shape=(4, 4)))
+    (fx, fy, cx, cy, width, height) = (
+        float(fields.array(name, shape=())) for name in ("fl_x", "fl_y", "cx", "cy", "w", "h")
+    )
+    return opengl_camera(
+        (np.eye(3), fields.array("translation", shape=(3,))),
+        (checked_rotation(world[:3, :3], "transform_matrix"), world[:3, 3]),
+        pinhole(np.array([[fx, 0, cx], [0, fy, height - cy], [0, 0, 1]]), (height, width)),
+    )
+
+
+def _camera_at_one(fields: Fields) -> PerspectiveCamera:
+    """The camera of a video without calibration, which stands still at z = 1."""
+    height, width = size = fields.array("image_size", shape=(2,))
+    focal = float(fields.array("focal_length", shape=())) * max(size)
+    return opengl_camera(
+        (np.eye(3), fields.array("translation", shape=(3,))),
+        (np.eye(3), np.array([0, 0, -1])),
+        pinhole(np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]]), size),
     )
 
 
 def read_flame_head_tracker(fields: Fields) -> TrackedFace:
     fields.leave_out("eyes", "eye_pose", "eye")
     camera = fields.array("cam", shape=(6,))
+    yaw, pitch, roll = camera[:3]
     if np.abs(camera[:3]).max() > np.float32(np.pi):  # which is a little more
         raise ValueError("the angles in 'cam' are not radians")
-    rotation = Rotation.from_euler("YXZ", camera[:3]).as_matrix()  # yaw, pitch, roll
+    to_world = Rotation.from_euler("ZYX", [roll, yaw, pitch]).as_matrix()
+    world = (to_world.T, -to_world.T @ camera[3:])
     if fields.has("K"):
         intrinsics = fields.array("K", shape=(3, 3))
         size = 2 * intrinsics[[1, 0], 2]
     else:
-        focal = 1 / np.tan(np.deg2rad(fields.array("fov", shape=())) / 2)
-        intrinsics = np.array([[focal, 0, 1], [0, focal, 1], [0, 0, 1]])
-        size = np.array([2, 2])
+        focal = 1 / np.tan(np.deg2rad(_field_of_view(fields)) / 2)
+        intrinsics, size = np.array([[focal, 0, 1], [0, focal, 1], [0, 0, 1]]), np.array([2, 2])
+    if fields.has("pose"):  # before version 3.4
+        rotation, jaw = np.split(fields.array("pose", shape=(6,)), 2)
+    else:
+        rotation, jaw = fields.axis_angle("head_pose"), fields.array("jaw_pose", shape=(3,))
+    perspective = opengl_camera(None, world, pinhole(intrinsics, size))
+    light = fields.optional("light", shape=(9, 3))
+    if light is not None and fields.has(*PHOTOMETRIC_NAMES):
+        light = turned_light(light, FLIP @ perspective.rotation)
     return TrackedFace(
         shape=fields.coefficients("shape", keep=SHAPE_DIM),
         expression=fields.coefficients("exp", keep=EXPRESSION_DIM),
-        rotation=fields.axis_angle("head_pose"),
+        rotation=rotation,
         neck=fields.axis_angle("neck_pose", "neck"),
-        jaw=fields.array("jaw_pose", "jaw", shape=(3,)),
-        perspective=head_to_camera(None, (rotation, camera[3:]), pinhole(intrinsics, size)),
+        jaw=jaw,
+        perspective=perspective,
         texture=_texture(fields, "tex"),
-        lighting=fields.optional("light", shape=(9, 3)),
+        lighting=light,
         notes=fields.notes,
     )
+
+
+def _field_of_view(fields: Fields) -> float:
+    """In degrees; files before version 3.5 do not tell it."""
+    if fields.has("fov"):
+        return float(fields.array("fov", shape=()))
+    fields.notes.append("filled in: field of view of 20 degrees, the tool's default")
+    return 20.0
 
 
 def _tracked_head(flame: Fields, camera: PerspectiveCamera) -> TrackedFace:
     """What metrical-tracker and Pixel3DMM, its descendant, write alike."""
     flame.leave_out("eyelids", "eyelids")
     flame.leave_out("eyes", "eyes")
+    light = flame.optional("sh", shape=(9, 3))
     return TrackedFace(
         shape=flame.coefficients("shape", keep=SHAPE_DIM),
         expression=flame.coefficients("exp", keep=EXPRESSION_DIM),
@@ -249,16 +302,9 @@ def _tracked_head(flame: Fields, camera: PerspectiveCamera) -> TrackedFace:
         jaw=axis_angle(flame.rotation("jaw")),
         perspective=camera,
         texture=_texture(flame, "tex"),
-        lighting=flame.optional("sh", shape=(9, 3)),
+        lighting=None if light is None else turned_light(light, FLIP @ camera.rotation),
         notes=flame.notes,
     )
-
-
-def _head_motion(flame: Fields) -> Motion | None:
-    """How the head is turned about the origin and moved, where the file says so."""
-    if not flame.has("R", "R_rotation_matrix"):
-        return None
-    return flame.rotation("R_rotation_matrix", "R"), flame.array("t", shape=(3,))
 
 
 def _image_size(fields: Fields) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Finds the faces in the files and folders of a face tracker, with their names and versions."""
 
 import csv
-import json
+import dataclasses
 import math
 import os
 import re
@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from my_utils.data.trackers.cameras import Crop
+from my_utils.data.trackers.exports import nerf_entries, nerf_exports
 from my_utils.data.trackers.formats import (
     Fields,
     TrackedFace,
@@ -24,36 +25,62 @@ from my_utils.data.trackers.formats import (
     read_smirk,
     read_vhap,
 )
+from my_utils.data.trackers.names import file_names, names_without_face_number, path_names
 from my_utils.errors import UserError
-from my_utils.untrusted.fields import read_fields
 from my_utils.untrusted.reader import reading, restricted_load
-from my_utils.untrusted.text import is_inside, shown
+from my_utils.untrusted.text import shown
 
 FLAME_MARK = re.compile(r"flame[ _-]?(20\d\d)", re.IGNORECASE)
 RESOURCES_VERSION = "2020"  # of the FLAME that GIF was made with
-NERF_FILE = "transforms.json"
-NERF_CAMERA = ("transform_matrix", "fl_x", "fl_y", "cx", "cy", "w", "h")
-MOST_DIGITS = 9  # of an id
-MOST_ROWS = 2**18  # of a file: two hours of a film
 CROP_COLUMNS = ("name", *Crop._fields)
 DICTIONARIES = (".npy", ".npz", ".pkl", ".pt", ".mat")
+FRAMES = (".frame", ".pt")
+MATRICES = ("light", "lightcode", "lit", "lights", "K")  # others are vectors
+NEUTRAL_FILE = "canonical_flame_param.npz"  # in VHAP's exports: a shape, and no face
+PLACES = "ids: the places of the faces in their file, from 0"
+CROPPED = "camera: of the crop that the tool made; --crops tells where it is in the photograph"
 
 
 class Tool(NamedTuple):
     read: Callable[[Fields], TrackedFace]
     suffixes: tuple[str, ...]  # of its files; others in a folder are passed over
     row_fields: tuple[str, ...] = ()  # spellings of a field with one row for each face of a file
+    groups: frozenset[str] = frozenset()  # dictionaries in the one of a face
     flame_version: str = RESOURCES_VERSION  # where a file does not say
+    has_exports: bool = False  # for NeRF, with cameras
+    folder_names: Callable[[list[Path], Path], dict[Path, str]] = path_names
+    notes: tuple[str, ...] = ()  # what its files do not tell
 
 
 TOOLS = {
     "deca": Tool(read_deca, DICTIONARIES, ("pose", "posecode")),
-    "emoca": Tool(read_deca, DICTIONARIES, ("pose", "posecode")),
-    "smirk": Tool(read_smirk, DICTIONARIES, ("pose_params", "globalpose")),
+    "emoca": Tool(
+        read_deca,
+        DICTIONARIES,
+        ("pose", "posecode", "globalpose"),
+        folder_names=names_without_face_number,
+    ),
+    "smirk": Tool(
+        read_smirk,
+        DICTIONARIES,
+        ("pose_params", "globalpose"),
+        folder_names=names_without_face_number,
+    ),
     "mica": Tool(read_mica, DICTIONARIES),
-    "metrical-tracker": Tool(read_metrical_tracker, (".frame", ".pt")),
-    "pixel3dmm": Tool(read_pixel3dmm, (".frame", ".pt")),
-    "vhap": Tool(read_vhap, (".npz",), ("rotation",), flame_version="2023"),
+    "metrical-tracker": Tool(
+        read_metrical_tracker, FRAMES, groups=frozenset(("flame", "camera")), notes=(CROPPED,)
+    ),
+    "pixel3dmm": Tool(
+        read_pixel3dmm,
+        FRAMES,
+        groups=frozenset(("flame", "camera")),
+        notes=(
+            CROPPED,
+            "FLAME: its files do not tell the version; taken for 2020, while those tracked with "
+            "use_flame2023 need --flame_version 2023",
+        ),
+    ),
+    "vhap": Tool(read_vhap, (".npz",), ("rotation",), flame_version="2023", has_exports=True),
     "flame-head-tracker": Tool(read_flame_head_tracker, DICTIONARIES, ("cam",)),
 }
 
@@ -74,97 +101,90 @@ def tracked_faces(tool_name: str, path: Path, flame_version: str | None) -> Iter
         UserError: a file cannot be read, lacks something, or is of another version of FLAME.
     """
     tool, path = TOOLS[tool_name], path.absolute()
-    for name, file, values in _entries(path, tool.suffixes):
+    for name, file, values in _entries(path, tool):
+        marks = _flame_marks([os.path.relpath(file, path.parent), values])
+        _check_version(file, marks or {flame_version or tool.flame_version}, flame_version)
         try:
-            marks = _flame_marks([os.path.relpath(file, path.parent), values])
-            _check_version(file, marks or {flame_version or tool.flame_version}, flame_version)
-            count = _row_count(values, tool.row_fields)
-            for number in range(count):
-                face = tool.read(Fields(values if count == 1 else _row(values, number, count)))
-                yield NamedFace(name if count == 1 else f"{number:05d}", file, face)
-        except UserError:
-            raise
+            for place, row in _rows(name, values, tool.row_fields):
+                face = tool.read(Fields(row))
+                if isinstance(place, int):
+                    face = dataclasses.replace(face, notes=(*face.notes, PLACES))
+                    place = f"{place:05d}"
+                yield NamedFace(place, file, face)
         except ValueError as error:
             raise UserError(
                 f"{file} does not hold a face of {tool_name}: {shown(error)}"
             ) from error
 
 
-def _entries(path: Path, suffixes: Sequence[str]) -> Iterator[tuple[str, Path, Mapping]]:
-    """Name, file and fields of every face, or of every file where it holds many faces.
+def _entries(path: Path, tool: Tool) -> Iterator[tuple[str | int, Path, Mapping]]:
+    """Name, file and fields of every face, or of every file where its arrays hold many faces.
 
     The fields of a face are a dictionary in one file, or a folder with one file for each field.
     """
-    if (path / NERF_FILE).is_file():
-        yield from _nerf_entries(path)
+    if tool.has_exports and (folders := nerf_exports(path)):
+        yield from nerf_entries(folders)
         return
     files = [path]
     if path.is_dir():
-        files = [file for file in path.rglob("*") if file.suffix in suffixes]
+        files = [file for file in path.rglob("*") if file.suffix in tool.suffixes]
+    files = [file for file in files if file.name != NEUTRAL_FILE]
     if not files:
-        raise UserError(f"there are no files of this tool in {path} ({', '.join(suffixes)})")
+        raise UserError(f"there are no files of this tool in {path} ({', '.join(tool.suffixes)})")
     files.sort(key=lambda file: (file.parent, file.name))
+    names = file_names(files, path)
+    folder_names = tool.folder_names(sorted({file.parent for file in files}), path)
     for folder, members in groupby(files, key=lambda file: file.parent):
         fields = {}
         for file in members:
             content = restricted_load(file)
-            if isinstance(content, Mapping):
-                yield _name(file.with_suffix(""), path), file, content
+            if faces := _many_faces(content, tool):
+                yield from ((name, file, values) for name, values in faces.items())
+            elif isinstance(content, Mapping):
+                yield names[file], file, content
             else:
                 fields[file.stem] = content
         if fields:
-            yield _name(folder, path), folder, fields
+            yield folder_names[folder], folder, fields
 
 
-def _nerf_entries(folder: Path) -> Iterator[tuple[str, Path, Mapping]]:
-    """The frames of a NeRF export: cameras in transforms.json, parameters in files it names."""
-    with reading(folder / NERF_FILE):
-        scene = json.loads((folder / NERF_FILE).read_text())
-        frames = scene.get("frames") if isinstance(scene, dict) else None
-        if not isinstance(frames, list) or not frames:
-            raise ValueError("it has no frames")
-        for frame in frames:
-            _check_frame(frame, folder)
-    for frame in frames:
-        photograph, parameters = Path(frame["file_path"]), frame["flame_param_path"]
-        fields = read_fields(folder / parameters)
-        camera = {name: (scene | frame).get(name) for name in NERF_CAMERA}
-        yield photograph.stem, folder / parameters, {**fields, **camera}
-
-
-def _check_frame(frame: object, folder: Path) -> None:
-    """ValueError where a frame does not name its picture, and its parameters near the folder."""
-    names = ("file_path", "flame_param_path")
-    if not isinstance(frame, dict) or not all(isinstance(frame.get(name), str) for name in names):
-        raise ValueError(f"one of its frames has no {' and '.join(names)}")
-    # Those of several exports are merged by names of others.
-    if not is_inside(folder / frame["flame_param_path"], folder.resolve().parent):
-        raise ValueError(f"its parameters {frame['flame_param_path']!r} are far from its folder")
-
-
-def _name(file: Path, root: Path) -> str:
-    """The number in a path below the root, its last if there are several, or the path itself."""
-    parts = file.relative_to(root).parts if file != root and root.is_dir() else (file.name,)
-    return next((part for part in reversed(parts) if part.isdecimal()), "/".join(parts))
-
-
-def _row_count(values: Mapping, row_fields: Sequence[str]) -> int:
-    """The number of faces in a file, whose arrays have one row for each if there are several."""
-    found = [values[name] for name in row_fields if isinstance(values.get(name), np.ndarray)]
-    count = len(found[0]) if found and found[0].ndim == 2 else 1
-    if count > MOST_ROWS:
-        raise ValueError(f"it has {count} faces, more than the {MOST_ROWS} of a long film")
-    return count
-
-
-def _row(values: Mapping, number: int, count: int) -> dict:
-    """The fields of one of the faces; those that all share are in every one."""
+def _many_faces(content: object, tool: Tool) -> dict[str | int, Mapping]:
+    """The faces of a file that holds a list of dictionaries, or one for each name."""
+    if isinstance(content, np.ndarray) and content.dtype.hasobject:
+        content = content.ravel().tolist()
+    if isinstance(content, (list, tuple)):
+        content = dict(enumerate(content))
+    if not isinstance(content, Mapping) or tool.groups & content.keys():
+        return {}
+    if not content or not all(isinstance(values, Mapping) for values in content.values()):
+        return {}
     return {
-        name: value[number]
-        if isinstance(value, np.ndarray) and value.ndim > 1 and len(value) == count
-        else value
-        for name, value in values.items()
+        name if isinstance(name, int) else Path(str(name)).stem: values
+        for name, values in content.items()
     }
+
+
+def _rows(
+    name: str | int, values: Mapping, row_fields: Sequence[str]
+) -> Iterator[tuple[str | int, Mapping]]:
+    """Name, or place, and fields of each face of a file, whose arrays have one row for each."""
+    arrays = [np.asarray(values[field]) for field in row_fields if field in values]
+    counts = [len(array) for array in arrays if array.ndim > 1]
+    count, times = counts[0] if counts else 1, values.get("timestep_id")
+    if count == 1:
+        yield name, values
+        return
+    for place in range(count):
+        row = {field: _row(field, value, place, count) for field, value in values.items()}
+        yield place if times is None else str(times[place]), row
+
+
+def _row(field: str, value: object, number: int, count: int) -> object:
+    """What a field says of one of the faces; what they all share stays as it is."""
+    own_axes = 2 if field in MATRICES else 1
+    if isinstance(value, np.ndarray) and value.ndim > own_axes and len(value) == count:
+        return value[number]
+    return value
 
 
 def _flame_marks(value: object) -> set[str]:
@@ -188,36 +208,6 @@ def _check_version(file: Path, versions: set[str], stated: str | None) -> None:
             f"for FLAME {wanted}, whose coefficients mean other faces: if both are of one version, "
             f"name it with --flame_version; if not, track the faces with FLAME {wanted}"
         )
-
-
-def face_ids(sources: Sequence[tuple[str, Path]]) -> tuple[list[int], bool]:
-    """The ids of faces: the numbers they are named by, else their ranks among the sorted names.
-
-    Args:
-        sources: name of each face, and the file it is in.
-
-    Returns:
-        the ids, and whether they are the numbers of the names.
-
-    Raises:
-        UserError: two faces have the same name or number, or a number is no id.
-    """
-    numbered = all(name.isdecimal() for name, _ in sources)
-    files: dict[str, Path] = {}
-    for name, file in sources:
-        if numbered and len(name) > MOST_DIGITS:
-            raise UserError(f"{file} holds face {shown(name)}, a number too large for an id")
-        key = str(int(name)) if numbered else name
-        if key in files:
-            raise UserError(
-                f"{files[key]} and {file} both hold face {shown(name)}: give a file or folder in "
-                "which every face is there once"
-            )
-        files[key] = file
-    if numbered:
-        return [int(key) for key in files], True
-    ranks = {name: rank for rank, name in enumerate(sorted(files))}
-    return [ranks[name] for name in files], False
 
 
 def read_crops(path: Path) -> dict[str, Crop]:

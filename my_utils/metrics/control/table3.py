@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from model.flame import FlameParams
-from my_utils.data.trackers.reader import NamedFace, face_ids
+from my_utils.data.trackers.names import face_ids
+from my_utils.data.trackers.reader import NamedFace
 from my_utils.errors import UserError
 from my_utils.faces.params_file import load_params
 from my_utils.metrics.control.visible_factors import VisibleFactors
@@ -93,9 +94,9 @@ def match_codes(faces: Iterable[NamedFace], samples: Samples) -> tuple[FlamePara
         UserError: a face has no number of a picture, or two have the same.
     """
     faces = list(faces)
-    numbers, numbered = face_ids([(face.name, face.file) for face in faces])
+    numbers = face_ids([(face.name, face.file) for face in faces], ranks=True)
     rows = {number: row for row, number in enumerate(samples.numbers)}
-    unknown = [] if numbered else [face.name for face in faces if not face.name.isdecimal()]
+    unknown = [face.name for face in faces if not face.name.isdecimal()]
     unknown += [str(number) for number in numbers if number not in rows]
     if unknown:
         raise UserError(

@@ -6,18 +6,22 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from model.camera import orthographic_projection
+from model.renderer import spherical_harmonics_shading
 from my_utils.data.trackers.cameras import (
     Crop,
     PerspectiveCamera,
     axis_angle,
     crop_to_image_camera,
+    crop_to_image_perspective,
     fit_orthographic_camera,
-    head_to_camera,
+    opencv_camera,
+    opengl_camera,
     perspective_projection,
     pinhole,
     rotation_6d_to_matrix,
     viewing_rotation,
 )
+from my_utils.data.trackers.light import turned_light
 
 POINTS = torch.from_numpy(np.random.default_rng(0).normal(0, 0.1, (50, 3))).float()
 TURNED = Rotation.from_euler("YXZ", [0.5, -0.2, 0.1]).as_matrix()
@@ -68,11 +72,32 @@ def test_a_head_in_the_world_is_seen_by_a_camera_of_either_axes():
     opencv = (FLIP @ TURNED.T, np.array([0.3, 0.1, 2.0]))
     opengl = (FLIP @ opencv[0], FLIP @ opencv[1])
     intrinsics = np.array([4.0, 5.0, 0.1, -0.2])
-    for world in (opencv, opengl):
-        camera = head_to_camera(head, world, intrinsics)
+    cameras = opencv_camera(head, opencv, intrinsics), opengl_camera(head, opengl, intrinsics)
+    for camera in cameras:
         for point, found in zip(POINTS, perspective_projection(POINTS, camera), strict=True):
             x, y, z = opencv[0] @ (head[0] @ point.numpy() + head[1]) + opencv[1]
             np.testing.assert_allclose(found, [4 * x / z + 0.1, 5 * y / z - 0.2], atol=1e-5)
+
+
+def test_a_crop_s_pinhole_camera_shows_the_same_pixels_of_the_whole_photograph():
+    camera = PerspectiveCamera(FLIP, np.array([0.01, 0, 1.0]), np.array([4.0, 5.0, 0.1, -0.2]))
+    crop = Crop(500, 610, 700, 1024)
+    in_crop = (perspective_projection(POINTS, camera).numpy() + 1) * crop.size / 2
+    corner = np.array([crop.centre_x, crop.centre_y]) - crop.size / 2
+    whole = perspective_projection(POINTS, crop_to_image_perspective(camera, crop)).numpy()
+    np.testing.assert_allclose((whole + 1) * crop.image_size / 2, corner + in_crop, atol=1e-3)
+
+
+def test_turned_light_shades_turned_normals_alike():
+    light = np.random.default_rng(0).normal(size=(9, 3))
+    normals = torch.from_numpy(Rotation.random(30, random_state=1).as_matrix()[:, 0])
+
+    def shade(normals, light):
+        picture = normals.T[None, :, :, None]
+        return spherical_harmonics_shading(picture, torch.from_numpy(light)[None])
+
+    turned = shade(normals @ TURNED.T, turned_light(light, TURNED))
+    torch.testing.assert_close(turned, shade(normals, light))
 
 
 def test_what_is_behind_the_camera_is_refused():

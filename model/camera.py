@@ -50,3 +50,13 @@ def center_eyes(params: FlameParams, flame: FLAME) -> FlameParams:
     device = next(flame.buffers(), params.shape).device
     camera = fit_camera_to_eyes(flame(params.to(device)))
     return params.replace(camera=camera.to(params.shape.device))
+
+
+def keep_framing(params: FlameParams, own: FlameParams, flame: FLAME) -> FlameParams:
+    """Edits of a face seen by a camera that keeps its eyes where `own`, one row, shows them.
+
+    That is the centered camera, plus what the own camera differs from its centered one.
+    """
+    difference = own.camera - center_eyes(own, flame).camera
+    centered = center_eyes(params, flame)
+    return centered.replace(camera=centered.camera + difference.to(centered.camera))

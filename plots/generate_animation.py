@@ -8,7 +8,8 @@ The sequence is one of: faces of params.npz files, each turning into the next; a
 by VOCA; a tracked film, that is what prepare_lmdb/convert_flame_params.py wrote for its frames;
 by default a demonstration of yaw, jaw and expression. One style is shown beside its rendering and
 normal map, several styles around the rendering. Style, texture and lighting are those of the first
-frame (of the mean face for VOCA and the demonstration) and the eyes stay where they are.
+frame (of the mean face, or of a person given by --ckpt person.safetensors, for VOCA and the
+demonstration) and the eyes stay where they are.
 """
 
 import argparse
@@ -55,9 +56,10 @@ def read_sequence(args: argparse.Namespace, synthesizer):
     """The name of the film, its faces, one row per frame, and the style of the first face."""
     from model.flame import FlameParams
     from my_utils.faces.params_file import load_params
-    from my_utils.faces.sampling import interpolate_path, mean_face
+    from my_utils.faces.sampling import interpolate_path
     from my_utils.faces.sequences import demonstration, load_tracked, load_voca
 
+    style = synthesizer.default_style
     if args.between:
         files = [load_params(path) for path in args.between]
         keys = FlameParams.cat([params for params, _ in files])
@@ -65,11 +67,11 @@ def read_sequence(args: argparse.Namespace, synthesizer):
             raise UserError(f"--between {args.between[0]} holds one face: name another file")
         return "between", interpolate_path(keys, args.frames), files[0][1][0]
     if args.tracked:
-        return args.tracked.stem, load_tracked(args.tracked), 0
-    face = mean_face(synthesizer.dataset_params())
+        return args.tracked.stem, load_tracked(args.tracked), style
+    face = synthesizer.default_face()
     if args.voca:
-        return args.voca.stem, load_voca(args.voca, face), 0
-    return "demonstration", demonstration(face, args.frames), 0
+        return args.voca.stem, load_voca(args.voca, face), style
+    return "demonstration", demonstration(face, args.frames), style
 
 
 def lay_out(
@@ -98,7 +100,6 @@ def main() -> None:
     import torch
     from tqdm import tqdm
 
-    from model.camera import center_eyes
     from model.condition import shrink
     from my_utils.files.film import FilmWriter
 
@@ -107,7 +108,7 @@ def main() -> None:
     seeds = seeds or [first_style]
     for field in {"texture", "lighting"} - set(args.per_frame):
         params = params.replace(**{field: getattr(params[[0] * len(params)], field)})
-    params = center_eyes(params.to(synthesizer.device), synthesizer.renderer.flame)
+    params = synthesizer.framed(params.to(synthesizer.device))
 
     outdir = synthesizer.outdir(args.outdir, "animation")
     paths = [outdir / f"{name}.{ending}" for ending in args.format]

@@ -7,6 +7,7 @@
 Writes images/<seed>.png (generated), conditions/render<seed>.png and conditions/normal<seed>.png
 (what the generator was shown), params.npz (to draw the same faces again with --params) and
 grid.png. A seed decides the face, its lighting and its style, and always gives the same picture.
+Of a person (--ckpt person.safetensors) it decides the expression, the pose and the lighting.
 
 The published protocol draws the 128 people that the published code drew, numbered from 0, with
 params.npy in its layout; the names are numbers too where --params repeats a seed.
@@ -42,9 +43,8 @@ def main() -> None:
     import torch
     from tqdm import tqdm
 
-    from model.camera import center_eyes
     from my_utils.faces.params_file import load_params, save_params, save_published_params
-    from my_utils.faces.sampling import published_random_params, random_params
+    from my_utils.faces.sampling import of_one_person, published_random_params, random_params
     from my_utils.files.images import save_grid, save_image
 
     synthesizer = synthesizer_from_args(args)
@@ -55,27 +55,33 @@ def main() -> None:
         params, seeds = published_random_params(
             synthesizer.dataset_params(), style_count=synthesizer.style_count
         )
-        params = center_eyes(params, synthesizer.renderer.flame)
+        params = synthesizer.framed(params)
     else:
         params = random_params(seeds, synthesizer.dataset_params(), yaw_degrees=args.yaw_range)
-        params = center_eyes(params, synthesizer.renderer.flame)
-    save_params(outdir / "params.npz", params, seeds)
-    if args.protocol:
-        save_published_params(outdir / "params.npy", params, seeds)
+        if synthesizer.person:
+            params = of_one_person(params, synthesizer.person.params)
+        params = synthesizer.framed(params)
     names = range(len(seeds)) if args.protocol or len(set(seeds)) < len(seeds) else seeds
+    styles = seeds
+    if synthesizer.person and not args.params and not args.protocol:
+        styles = [synthesizer.default_style] * len(seeds)
+    save_params(outdir / "params.npz", params, styles)
+    if args.protocol:
+        save_published_params(outdir / "params.npy", params, styles)
 
     images = []
-    batches = synthesizer.batches(params, seeds, batch=args.batch, truncation_psi=args.truncation)
+    batches = synthesizer.batches(params, styles, batch=args.batch, truncation_psi=args.truncation)
     with tqdm(total=len(seeds), unit="face", disable=None) as progress:
         for faces in batches:
             for row in range(len(faces.params)):
                 name = names[len(images)]
-                save_image(outdir / "images" / f"{name}.png", faces.image[row])
+                note = synthesizer.note(faces.params[row])
+                save_image(outdir / "images" / f"{name}.png", faces.image[row], note=note)
                 save_image(outdir / "conditions" / f"render{name}.png", faces.render[row])
                 save_image(outdir / "conditions" / f"normal{name}.png", faces.normal_map[row])
                 images.append(faces.image[row].cpu())
                 progress.update()
-    save_grid(outdir / "grid.png", torch.stack(images), GRID_COLUMNS)
+    save_grid(outdir / "grid.png", torch.stack(images), GRID_COLUMNS, note=synthesizer.note(params))
     print(f"wrote {len(seeds)} faces, their conditions, params.npz and grid.png to {outdir}")
 
 

@@ -3,11 +3,11 @@
     python plots/generate_teaser.py --ckpt demo
     python plots/generate_teaser.py --run_id 29 --seeds 0-7
 
-Every column changes one parameter of the mean face. From top to bottom: normal map, the mesh in
-plain grey, the textured rendering, then the generated face and its skin (lifted from the picture
-into the texture layout, white where it does not show) in each style. Writes teaser.png, and beside
-it mesh_normals_<name>.png, mesh_grey_<name>.png, mesh_textured_<name>.png, <seed>_<name>.png and
-<seed>_skin_<name>.png.
+Every column changes one parameter of the mean face, or of a person (--ckpt person.safetensors).
+From top to bottom: normal map, the mesh in plain grey, the textured rendering, then the generated
+face and its skin (lifted from the picture into the texture layout, white where it does not show) in
+each style. Writes teaser.png, and beside it mesh_normals_<name>.png, mesh_grey_<name>.png,
+mesh_textured_<name>.png, <seed>_<name>.png and <seed>_skin_<name>.png.
 """
 
 import argparse
@@ -25,29 +25,31 @@ GREY = 0.6 * 255  # albedo of the plain mesh, as published
 def parse_args() -> argparse.Namespace:
     parser = script_parser(__doc__)
     add_synthesis_options(parser, outdir="output_files/sample/<run>/teaser")
-    parser.add_argument("--seeds", default="0-3", help="styles, e.g. 0-15,42 (0-3)")
+    parser.add_argument("--seeds", help="styles, e.g. 0-15,42 (0-3; a person's own)")
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
-    seeds = list(dict.fromkeys(parse_seeds(args.seeds)))  # each style once
+    seeds = list(dict.fromkeys(parse_seeds(args.seeds or "0-3")))  # each style once
 
     import torch
     from tqdm import tqdm
 
     from constants import RENDER_SIZE
-    from model.camera import center_eyes
     from model.condition import shrink
     from my_utils.faces.sampling import single_variations
     from my_utils.files.images import save_grid, save_image
+    from my_utils.runs.person import OWN_STYLE
 
     synthesizer = synthesizer_from_args(args)
+    if synthesizer.person and not args.seeds:
+        seeds = [synthesizer.default_style]
     outdir = synthesizer.outdir(args.outdir, "teaser")
     renderer, device = synthesizer.renderer, synthesizer.device
     sampler = synthesizer.resources.texture_sampler().to(device)
-    names, params = single_variations(synthesizer.dataset_params())
-    params = center_eyes(params.to(device), renderer.flame)
+    names, params = single_variations(synthesizer.default_face(), synthesizer.dataset_params())
+    params = synthesizer.framed(params.to(device))
     vertices = renderer.flame(params)
     albedo = torch.full((1, 3, RENDER_SIZE, RENDER_SIZE), GREY, device=device)
     grey = renderer.mesh_renderer(vertices, params.camera, params.lighting, albedo)
@@ -64,11 +66,13 @@ def main() -> None:
         rows[f"{seed}_skin"] = 1 + skin.texture * skin.visibility
     for prefix, pictures in rows.items():
         for name, picture in zip(names, pictures, strict=True):
-            save_image(outdir / f"{prefix}_{name.replace(' ', '_')}.png", picture)
+            path = outdir / f"{prefix}_{name.replace(' ', '_')}.png"
+            save_image(path, picture, note=synthesizer.note(params))
 
     labels = ["normal map", "mesh", "rendering"]
     for seed in seeds:
-        labels += [f"style {seed}", f"skin of style {seed}"]
+        style = "own style" if seed == OWN_STYLE else f"style {seed}"
+        labels += [style, f"skin of {style}"]
     size = min(synthesizer.config.resolution, sampler.size)
     save_grid(
         outdir / "teaser.png",
@@ -76,7 +80,8 @@ def main() -> None:
         len(names),
         row_labels=labels,
         column_labels=names,
-        caption="Each column changes one parameter of the mean face.",
+        caption="Each column changes one parameter of one face.",
+        note=synthesizer.note(params),
     )
     print(f"wrote {len(names)} faces in {len(seeds)} styles and teaser.png to {outdir}")
 

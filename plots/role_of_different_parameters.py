@@ -6,10 +6,11 @@
     python plots/role_of_different_parameters.py --run_id 29 --protocol published
 
 Each pair of faces of the data set gives one column of pictures per generator. From top to bottom:
-the first face in another style, the first face, then one factor after the other of the second
-face. Writes gen_images<pair>/<row>.png with the renderings rndr_<row>.png and norm_<row>.png
-beside them (in a folder per generator where there are several), and figure3.png with all columns
-labelled. The published protocol draws 200 pairs, each in two random styles of its own.
+the first face in another style, the first face (a person, with --ckpt person.safetensors), then one
+factor after the other of the second face. Writes gen_images<pair>/<row>.png with the renderings
+rndr_<row>.png and norm_<row>.png beside them (in a folder per generator where there are several),
+and figure3.png with all columns labelled. The published protocol draws 200 pairs, each in two
+random styles of its own.
 """
 
 import argparse
@@ -62,6 +63,8 @@ def main() -> None:
     first_one = synthesizers[0]
     outdir = first_one.outdir(args.outdir, "param_swap")
     face_a, face_b = pick_pairs(pairs, first_one.dataset_params())
+    if first_one.person:
+        face_a = first_one.person.params[[0] * len(pairs)]
     steps = swap_factors(face_a, face_b, first_one.renderer.flame, factors=factors)
     rows = [face_a, *steps]
     row_labels = ["other style", "face A", *(f"+ {factor}" for factor in factors)]
@@ -69,23 +72,26 @@ def main() -> None:
         row_labels[-1] += " = face B"
     tile = max(synthesizer.config.resolution for synthesizer in synthesizers)
 
-    columns, labels = [], []
+    columns, labels, notes = [], [], []
     for number, pair in enumerate(tqdm(pairs, unit="pair", disable=None)):
         params = FlameParams.cat([row[number] for row in rows])
         styles = [2 * args.seed, 2 * args.seed + 1]
         if args.protocol:
             styles = pair_styles(pair, seed=args.seed, style_count=first_one.style_count)
-        seeds = styles[:1] + styles[1:] * len(steps)
         for synthesizer in synthesizers:
+            own = [synthesizer.default_style] if synthesizer.person else styles[1:]
+            seeds = styles[:1] + own * len(steps)
             faces = synthesizer(params, seeds, truncation_psi=args.truncation)
             of_generator = synthesizer.name.replace(" ", "_") if comparing else ""
             folder = outdir / of_generator / f"gen_images{pair}"
             for row in range(len(rows)):
-                save_image(folder / f"{row}.png", faces.image[row])
+                note = synthesizer.note(faces.params[row])
+                save_image(folder / f"{row}.png", faces.image[row], note=note)
                 save_image(folder / f"rndr_{row}.png", faces.render[row])
                 save_image(folder / f"norm_{row}.png", faces.normal_map[row])
             if len(columns) < FIGURE_COLUMNS:
                 columns.append(F.interpolate(faces.image, size=tile, mode="nearest").cpu())
+                notes.append(synthesizer.note(faces.params))
                 labels.append(f"pair {pair} {synthesizer.name if comparing else ''}")
     save_grid(
         outdir / "figure3.png",
@@ -94,6 +100,7 @@ def main() -> None:
         row_labels=row_labels,
         column_labels=labels,
         caption="Each row replaces one more factor of face A by that of face B.",
+        note="\n".join(filter(None, notes)),
     )
     print(f"wrote {len(pairs)} pairs of {len(rows)} faces and figure3.png to {outdir}")
 

@@ -2,6 +2,7 @@
 
     python plots/viewer.py --ckpt demo
     python plots/viewer.py --run_id 29 --port 0
+    python plots/viewer.py --person my_face/
 
 Prints the address of the page; Ctrl-C ends it. Every tab has a face of its own. Beside the face
 that is generated, the page shows what the generator was shown (textured rendering and normal map)
@@ -21,12 +22,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from constants import REPOSITORY
 from my_utils.cli import run_script, script_parser
 from my_utils.errors import UserError
-from my_utils.faces.options import add_synthesis_options, synthesizer_from_args
+from my_utils.faces.options import add_synthesis_options, open_person, synthesizer_from_args
 
 
 def parse_args() -> argparse.Namespace:
     parser = script_parser(__doc__)
     add_synthesis_options(parser, outdir="output_files/sample/<run>/viewer")
+    parser.add_argument(
+        "--person", type=Path, metavar="PATH", help="folder that edit_photograph.py wrote for one"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (127.0.0.1)")
     parser.add_argument("--port", type=int, default=8080, help="0 takes any free one (8080)")
     return parser.parse_args()
@@ -59,7 +63,7 @@ def main() -> None:
     if args.host not in LOOPBACK:
         text = f"warning: --host {args.host} lets others in the network use the viewer"
         print(text, file=sys.stderr)
-    synthesizer = synthesizer_from_args(args)
+    synthesizer = open_person(args.person, args) if args.person else synthesizer_from_args(args)
     synthesizer.renderer = RememberedRendering(synthesizer.renderer)
     scenes, films = synthesizer.dataset_params(), synthesizer.outdir(args.outdir, "viewer")
     loop, pages = PageLoop(), {}

@@ -128,6 +128,34 @@ def open_generator(
     return FaceSynthesizer.from_checkpoint(path, resources=resources, device=device, run_id=run_id)
 
 
+def open_person(path: Path, args: argparse.Namespace) -> "FaceSynthesizer":
+    """The person in a folder or file, drawn by the generator that was tuned to its photograph.
+
+    Raises:
+        UserError: there is none, or it was tuned from another generator than `args` name.
+    """
+    from my_utils.runs.generators import load_generator
+    from my_utils.runs.person import PERSON_FILE, generator_digest
+
+    path = path / PERSON_FILE if path.is_dir() else path
+    device = chosen_device(args)
+    synthesizer = open_generator(path, resources=args.resources, device=device)
+    if synthesizer.person is None:
+        raise UserError(
+            f"{path} is a generator without a person: make one from a photograph with "
+            "plots/edit_photograph.py"
+        )
+    if args.ckpt or args.run_id is not None:
+        chosen = choose_checkpoint(args)
+        named = load_generator(chosen, run_id=args.run_id).generator
+        if generator_digest(named) != synthesizer.person.tuned_from:
+            raise UserError(
+                f"{path} is a person of another generator than {chosen}: it brings its own tuned "
+                "one, so leave out --ckpt and --run_id"
+            )
+    return synthesizer
+
+
 def write_demo_head(path: Path, resources: Path | None) -> None:
     """Write what is missing of the demo's head where `path` is the shipped demo generator."""
     if path.resolve() == DEMO_GENERATOR:

@@ -8,6 +8,7 @@ import torch
 
 from model.flame import FlameParams
 from my_utils.files.atomic import atomic_path
+from my_utils.runs.person import OWN_STYLE
 from my_utils.untrusted.fields import float_field, index_field, read_fields
 from my_utils.untrusted.reader import reading
 
@@ -15,7 +16,7 @@ FIELDS = tuple(field.name for field in dataclasses.fields(FlameParams))
 
 
 def save_params(path: Path, params: FlameParams, seeds: list[int]) -> None:
-    """Write N faces, one array per factor, and their N style seeds."""
+    """Write N faces, one array per factor, and their N style seeds (-1: a person's own style)."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     arrays = {name: getattr(params, name).cpu().numpy() for name in FIELDS}
@@ -40,7 +41,7 @@ def load_params(path: Path) -> tuple[FlameParams, list[int]]:
     path = Path(path)
     fields = read_fields(path)
     with reading(path):
-        seeds = index_field(fields, "seeds", (None,))
+        seeds = index_field(fields, "seeds", (None,), first=OWN_STYLE)
         if not len(seeds):
             raise ValueError("it holds no face")
         arrays = {}

@@ -51,6 +51,12 @@ def random_params(
     return FlameParams.cat(rows)
 
 
+def of_one_person(params: FlameParams, own: FlameParams) -> FlameParams:
+    """The same expressions, poses and lights on one person: shape and skin of `own`, one row."""
+    count = len(params)
+    return params.replace(shape=own.shape.expand(count, -1), texture=own.texture.expand(count, -1))
+
+
 def published_random_params(
     scenes: FlameParams,  # faces of the data set, in file order
     *,
@@ -176,8 +182,11 @@ def mean_face(scenes: FlameParams) -> FlameParams:
     return FlameParams.from_vector(mean)
 
 
-def single_variations(scenes: FlameParams) -> tuple[list[str], FlameParams]:
-    """The faces of GIF's Figure 1 with their names: the mean face with one parameter changed.
+def single_variations(
+    face: FlameParams,  # one row, such as the mean face
+    scenes: FlameParams,
+) -> tuple[list[str], FlameParams]:
+    """The faces of GIF's Figure 1 with their names: a face with one parameter changed.
 
     By 3 standard deviations for the first two components of shape and of expression and the first
     of texture, by 2 for the number of the light that varies most over `scenes`; yaw to 22.5
@@ -199,7 +208,7 @@ def single_variations(scenes: FlameParams) -> tuple[list[str], FlameParams]:
     names, vectors = [], []
     for name, field, place, amounts, unit, size in changes:
         for amount in amounts:
-            vector = mean_face(scenes).to_vector()
+            vector = face.to_vector().clone()
             vector[0, FLAME_SLICES[field].start + place] += amount * size
             names.append(f"{name} {amount:+g} {unit}".replace("+0", "0"))
             vectors.append(vector)

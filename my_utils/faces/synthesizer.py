@@ -1,5 +1,6 @@
 """From parameters and styles to faces: the one path that grids, plots, measures and studies use."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,15 +9,18 @@ import torch
 from torch import Tensor
 
 from constants import DEMO_GENERATOR, demo_root, resources_root
+from model.camera import center_eyes, keep_framing
 from model.condition import build_condition, shrink
 from model.flame import FlameParams
 from model.generator import Generator
-from model.renderer import FaceRenderer
+from model.renderer import FaceRenderer, Rendering
 from my_utils.data.resources import Resources
 from my_utils.errors import UserError
+from my_utils.faces.sampling import mean_face
 from my_utils.runs.config import RunConfig
 from my_utils.runs.generators import load_generator
 from my_utils.runs.networks import network_to_device, to_device
+from my_utils.runs.person import OWN_STYLE, Person
 
 
 @dataclass(frozen=True)
@@ -47,16 +51,19 @@ class FaceSynthesizer:
         *,
         file: Path | None = None,  # of the generator
         nimg: int = 0,  # images that the generator has seen in training
+        person: Person | None = None,  # to whose photograph the generator is tuned
     ) -> None:
         self.generator = generator
         self.renderer = renderer
         self.config = config
         self.resources = resources
-        self.file, self.nimg = file, nimg
+        self.file, self.nimg, self.person = file, nimg, person
         shipped = file is not None and file.resolve() == DEMO_GENERATOR
         self.name = "demo" if shipped else f"run {config.run_id}"  # in figures
         # Folder of its pictures below output_files/sample.
         self.label = "demo" if shipped else str(config.run_id)
+        if person is not None and file is not None:
+            self.name = self.label = file.resolve().parent.name
 
     @staticmethod
     def from_checkpoint(
@@ -69,7 +76,7 @@ class FaceSynthesizer:
         """Load a generator and the head model its configuration names.
 
         Args:
-            path: An exported generator, a training state or a released checkpoint.
+            path: An exported generator, a person, a training state or a released checkpoint.
             resources: Folder of the head model; by default the demo's for a generator of the
                 demo, else the resources root.
             run_id: Of a released checkpoint whose folder does not tell it.
@@ -79,6 +86,8 @@ class FaceSynthesizer:
         config = loaded.config
         folder = Resources(resources or (demo_root if config.demo else resources_root))
         renderer = folder.face_renderer(config.render_size)
+        if loaded.person:
+            loaded.person.check_head(renderer.flame, path)
         return FaceSynthesizer(
             network_to_device(loaded.generator, config, device),
             renderer.to(device),
@@ -86,6 +95,7 @@ class FaceSynthesizer:
             folder,
             file=Path(path),
             nimg=loaded.nimg,
+            person=loaded.person,
         )
 
     @property
@@ -102,9 +112,32 @@ class FaceSynthesizer:
         """The faces of the data set, on the CPU."""
         return FlameParams.from_vector(torch.from_numpy(self.resources.parameters.vectors))
 
+    @property
+    def default_style(self) -> int:
+        """The style that is drawn where nobody asks for another."""
+        return OWN_STYLE if self.person else 0
+
+    def default_face(self) -> FlameParams:
+        """The face that figures start from, one row: the person's, or the data set's mean one."""
+        return self.person.params if self.person else self.framed(mean_face(self.dataset_params()))
+
+    def framed(self, params: FlameParams) -> FlameParams:
+        """These faces with their eyes where FFHQ has them, or where the person's photograph has."""
+        flame = self.renderer.flame
+        if self.person:
+            return keep_framing(params, self.person.params, flame)
+        return center_eyes(params, flame)
+
     def outdir(self, chosen: Path | None, name: str) -> Path:
         """Where a script's pictures go: the folder chosen, or `name` below the run's samples."""
         return chosen or self.resources.paths.output_root / "sample" / self.label / name
+
+    def note(self, params: FlameParams) -> str:
+        """What a picture file of these faces says about itself: nothing unless it is a person's."""
+        if not self.person:
+            return ""
+        vectors = params.to("cpu").to_vector().double().numpy().round(5).tolist()
+        return json.dumps({"generator": self.person.tuned_from, "parameters": vectors})
 
     @torch.no_grad()
     def __call__(
@@ -118,21 +151,16 @@ class FaceSynthesizer:
         eyes: Tensor | None = None,  # [N, 6] likewise
     ) -> Faces:
         """Render and generate one batch. The style of a seed is the same in any batch."""
-        if seeds is not None and z is None:
-            self.check_styles(seeds)
-            z = self.generator.styles(seeds)
-        elif seeds is not None or z is None:
+        if (seeds is None) == (z is None):
             raise ValueError("give the styles either as seeds or as z")
         params = params.to(self.device)
         rendering = self.renderer(params, neck=neck, eyes=eyes)
-        condition = build_condition(
-            self.config.condition,
-            render=shrink(rendering.image, self.config.resolution),
-            normal_map=shrink(rendering.normal_map, self.config.resolution),
-            params_vector=params.to_vector(),
-        )
-        condition = to_device(condition, self.config, self.device)
-        image = self.generator(z.to(self.device), condition, truncation_psi=truncation_psi)
+        condition = self.condition(rendering, params)
+        if z is not None:
+            image = self.generator(z.to(self.device), condition, truncation_psi=truncation_psi)
+        else:
+            assert seeds is not None
+            image = self._in_styles(seeds, condition, truncation_psi)
         return Faces(
             image=image,
             render=rendering.image,
@@ -141,8 +169,33 @@ class FaceSynthesizer:
             params=params,
         )
 
+    def condition(self, rendering: Rendering, params: FlameParams) -> Tensor:
+        """What the generator is shown of these faces."""
+        condition = build_condition(
+            self.config.condition,
+            render=shrink(rendering.image, self.config.resolution),
+            normal_map=shrink(rendering.normal_map, self.config.resolution),
+            params_vector=params.to_vector(),
+        )
+        return to_device(condition, self.config, self.device)
+
+    def _in_styles(self, seeds: Sequence[int], condition: Tensor, truncation_psi: float) -> Tensor:
+        self.check_styles(seeds)
+        generator, person = self.generator, self.person
+        z = generator.styles([max(seed, 0) for seed in seeds]).to(self.device)
+        if person is None or OWN_STYLE not in seeds:
+            return generator(z, condition, truncation_psi=truncation_psi)
+        own = torch.tensor([seed == OWN_STYLE for seed in seeds], device=self.device)
+        w = torch.where(own[:, None, None], person.style.to(z), generator.mapping(z)[:, None])
+        return generator.synthesis(generator.mapping.truncate(w, truncation_psi), condition)
+
     def check_styles(self, seeds: Sequence[int]) -> None:
-        """UserError where a released generator has no such style."""
+        """UserError where the generator has no such style."""
+        if OWN_STYLE in seeds and self.person is None:
+            raise UserError(
+                "these faces are drawn in the style of a person's photograph, which this generator "
+                "does not know: pass the person's file with --ckpt, or another style"
+            )
         table = self.generator.style_table
         if table is not None and max(seeds) >= len(table):
             raise UserError(

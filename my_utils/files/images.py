@@ -15,7 +15,7 @@ from torch import Tensor
 
 from my_utils.errors import UserError
 from my_utils.files.atomic import atomic_path
-from my_utils.files.image_codec import decode_image, encode_jpeg, encode_png
+from my_utils.files.image_codec import GENERATED, decode_image, encode_jpeg, encode_png, png_note
 
 __all__ = [
     "decode_image",
@@ -38,6 +38,7 @@ SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     ".webp": {"format": "WEBP", "quality": 95},
     ".pdf": {"format": "PDF"},
 }
+IMAGE_DESCRIPTION = 0x010E  # of EXIF
 GAP = 2  # pixels between the tiles of a grid
 MIN_TILE = 128  # pixels; smaller images are magnified by a whole factor to be looked at
 MIN_CAPTION_WIDTH = 256  # pixels; a narrower grid gets white space at its right instead
@@ -66,32 +67,52 @@ def from_levels(
     return levels.movedim(-1, -3).to(torch.float32).contiguous().div_(255).mul_(2).sub_(1)
 
 
-def save_picture(path: Path, picture: Image.Image) -> None:
-    """Write a picture whole or not at all, creating its folder; the suffix says the format."""
+def save_picture(path: Path, picture: Image.Image, *, note: str = "") -> None:
+    """Write a picture whole or not at all, creating its folder; the suffix says the format.
+
+    A note on a generated picture goes into the file: as a text chunk of a PNG under GENERATED, in
+    the description of a JPEG or WebP.
+    """
     path = Path(path)
     if path.suffix.lower() not in SAVE_OPTIONS:
         raise UserError(f"cannot write {path}: use one of the endings {', '.join(SAVE_OPTIONS)}")
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary:
-        picture.convert("RGB").save(temporary, **SAVE_OPTIONS[path.suffix.lower()])
+        options = SAVE_OPTIONS[path.suffix.lower()]
+        picture.convert("RGB").save(temporary, **options, **_noted(note, options["format"]))
+
+
+def _noted(note: str, kind: str) -> dict[str, Any]:
+    """The options with which Pillow writes a note into a file of this format."""
+    if not note:
+        return {}
+    if kind == "PNG":
+        return {"pnginfo": png_note(note)}
+    exif = Image.Exif()
+    exif[IMAGE_DESCRIPTION] = f"{GENERATED}: {note}"
+    return {"subject": exif[IMAGE_DESCRIPTION]} if kind == "PDF" else {"exif": exif}
 
 
 def save_image(
     path: Path,
     image: Tensor,  # [3, H, W] in [-1, 1]
+    *,
+    note: str = "",
 ) -> None:
-    """Write one image."""
-    save_picture(path, Image.fromarray(to_uint8(image)))
+    """Write one image; for the note see `save_picture`."""
+    save_picture(path, Image.fromarray(to_uint8(image)), note=note)
 
 
 def save_grid(
     path: Path,
     images: Tensor,  # [N, 3, H, W] in [-1, 1]
     columns: int,
+    *,
+    note: str = "",
     **labels: Any,
 ) -> None:
-    """Write a labelled grid; see `image_grid`."""
-    save_picture(path, image_grid(images, columns, **labels))
+    """Write a labelled grid; see `image_grid`, and for the note `save_picture`."""
+    save_picture(path, image_grid(images, columns, **labels), note=note)
 
 
 def image_grid(

@@ -72,11 +72,7 @@ class RunDir:
 def _git(*command: str) -> str | None:
     try:
         done = subprocess.run(
-            # A kill meanwhile leaves no lock in the repository.
-            ["git", "--no-optional-locks", "-C", str(REPOSITORY), *command],
-            capture_output=True,
-            text=True,
-            check=True,
+            ["git", "-C", str(REPOSITORY), *command], capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError):
         return None

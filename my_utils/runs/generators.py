@@ -19,6 +19,7 @@ from my_utils.runs.checkpoint import load_training_state, remove
 from my_utils.runs.config import RunConfig
 from my_utils.runs.model_card import model_card
 from my_utils.runs.networks import build_generator, check_weights, load_weights
+from my_utils.runs.person import Person, take_person
 from my_utils.runs.released import released_generator
 from my_utils.untrusted.reader import reading
 
@@ -65,17 +66,20 @@ class LoadedGenerator:
     generator: Generator
     config: RunConfig
     nimg: int
+    person: Person | None  # to whose photograph the generator is tuned
 
 
 def load_generator(path: Path, *, run_id: int | None = None) -> LoadedGenerator:
     """Load an exported generator, or the averaged one of a training state or released checkpoint.
 
+    The file of a person is an exported generator too.
+
     Args:
         run_id: of a released `.model` file, where its folder does not tell.
     """
-    path = Path(path)
+    path, person = Path(path), None
     if path.suffix == ".safetensors":
-        tensors, config, nimg = _read_exported(path)
+        tensors, config, nimg, person = _read_exported(path)
     elif path.suffix == ".model":
         tensors, config, nimg = released_generator(path, run_id)
     elif path.suffix == ".pt":
@@ -93,12 +97,13 @@ def load_generator(path: Path, *, run_id: int | None = None) -> LoadedGenerator:
     load_weights(generator, tensors, path)
     if config.condition != "vector" and not generator.mapping.mean_w.any():
         generator.mapping.mean_w.copy_(generator.average_w())  # exported files carry it
-    return LoadedGenerator(generator.eval().requires_grad_(False), config, nimg)
+    return LoadedGenerator(generator.eval().requires_grad_(False), config, nimg, person)
 
 
-def _read_exported(path: Path) -> tuple[dict[str, Tensor], RunConfig, int]:
+def _read_exported(path: Path) -> tuple[dict[str, Tensor], RunConfig, int, Person | None]:
     kind = "a generator exported by this project"
     tensors, facts = load_tensors(path, kind, ("config", "nimg"))
     with reading(path):
-        config, nimg = json.loads(facts["config"]), int(facts["nimg"])
-    return tensors, RunConfig.from_dict(config), nimg
+        config, nimg = RunConfig.from_dict(json.loads(facts["config"])), int(facts["nimg"])
+        person = take_person(tensors, facts, config)
+    return tensors, config, nimg, person

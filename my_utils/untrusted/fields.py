@@ -49,15 +49,16 @@ def float_field(fields: Mapping, name: str, shape: Shape) -> np.ndarray:
 
 
 def index_field(
-    fields: Mapping, name: str, shape: Shape, *, below: int | None = None
+    fields: Mapping, name: str, shape: Shape, *, first: int = 0, below: int | None = None
 ) -> np.ndarray:
-    """A field of indices 0, 1, ... `below` - 1, as int64."""
+    """A field of indices `first`, ... `below` - 1, as int64."""
     array = _numbers(fields, name, shape)
     limit = np.iinfo(np.int64).max if below is None else below
-    if array.size and not (array.min() >= 0 and array.max() < limit):
+    if array.size and not (array.min() >= first and array.max() < limit):
         allowed = "" if below is None else f" to {below - 1}"
         raise ValueError(
-            f"{name!r} has indices from {array.min()} to {array.max()} instead of from 0{allowed}"
+            f"{name!r} has indices from {array.min()} to {array.max()} "
+            f"instead of from {first}{allowed}"
         )
     return array.astype(np.int64)
 

@@ -18,6 +18,7 @@ import viser
 from my_utils.errors import UserError
 from my_utils.faces.sliders import NECK_AND_EYES, SLIDERS, STYLE_AND_CAMERA, Slider
 from my_utils.files.film import FilmWriter
+from my_utils.runs.person import OWN_STYLE
 from my_utils.viewer.loop import PageLoop
 from my_utils.viewer.pictures import PICTURE_SIZE, enlarge, side_by_side
 from my_utils.viewer.session import Drawing, Session
@@ -208,8 +209,9 @@ class Page:
         gui.main_panel.set_width(360)
         gui.add_markdown(HELP)
         self._add_button("New person", "N", session.new_person)
+        back = "Back to the photograph" if session.has_photograph else "Reset"
         steps = {"Undo": ("Z", session.history.undo), "Redo": ("Y", session.history.redo)}
-        self._add_button_group("Step", steps | {"Reset": ("R", session.reset)})
+        self._add_button_group("Step", steps | {back: ("R", session.reset)})
         self._add_button_group("Mesh", {"From the front": ("V", self._look_from_the_front)})
         self._sliders: list[tuple[Slider, viser.GuiSliderHandle]] = []
         for folder in SLIDERS:
@@ -243,8 +245,13 @@ class Page:
         gui.add_markdown(FILM_HELP)
 
     def _build_style(self) -> None:
+        session = self._session
         self._seed = self._gui.add_number(
-            "Style seed", 0, min=0, step=1, hint="decides what the mesh does not: hair, background"
+            "Style seed",
+            session.start.values["Style seed"],
+            min=OWN_STYLE if session.has_photograph else 0,
+            step=1,
+            hint="decides what the mesh does not: hair, background; -1 is a photograph's own",
         )
         self._change_with("Style seed", self._seed)
         self._center_eyes = self._gui.add_checkbox(

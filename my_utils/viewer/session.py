@@ -10,7 +10,7 @@ from model.camera import center_eyes
 from model.flame import FlameParams
 from my_utils.errors import UserError
 from my_utils.faces.params_file import load_params, save_params
-from my_utils.faces.sampling import mean_face, random_params
+from my_utils.faces.sampling import random_params
 from my_utils.faces.synthesizer import Faces, FaceSynthesizer
 from my_utils.files.image_codec import encode_png
 from my_utils.files.images import to_uint8
@@ -30,7 +30,7 @@ class Drawing(NamedTuple):
 
 
 class Session:
-    """One face with its history, starting from the mean face in the mean light."""
+    """One face with its history, starting from a person's photograph or the mean face."""
 
     def __init__(
         self,
@@ -43,12 +43,18 @@ class Session:
         self._flame = synthesizer.renderer.flame
         self._people = 0
         self._loaded: tuple[FlameParams, list[int]] = (scenes[:0], [])
-        self.start = self._eyes_centered(mean_face(scenes), 0, truncation)
+        start, style = synthesizer.default_face(), synthesizer.default_style
+        self.start = self._framed(start, style, truncation)
         self.history = History(self.start)
 
     @property
     def state(self) -> ViewerState:
         return self.history.state
+
+    @property
+    def has_photograph(self) -> bool:
+        """Whether the face at the start is that of a person's photograph."""
+        return self._synthesizer.person is not None
 
     @property
     def can_truncate(self) -> bool:
@@ -77,10 +83,10 @@ class Session:
         self._people += 1
         person = random_params([self._people], self._scenes)
         truncation = self.state.values["Truncation"]
-        self.history.set(self._eyes_centered(person, self._people, truncation))
+        self.history.set(self._framed(person, self._people, truncation))
 
     def reset(self) -> None:
-        """Go back to the mean face; this can be undone."""
+        """Go back to the face at the start; this can be undone."""
         self.history.set(self.start)
 
     def load(self, name: str, content: bytes) -> int:
@@ -104,6 +110,7 @@ class Session:
         params, seeds = self._loaded
         truncation = self.state.values["Truncation"]
         row, seed = params[number - 1], seeds[number - 1]
+        self._synthesizer.check_styles([seed])
         state = ViewerState.of(row, seed, truncation=truncation, center_eyes=False)
         self.history.set(state)
 
@@ -117,8 +124,12 @@ class Session:
 
     def picture_file(self) -> bytes:
         """The generated face as a PNG."""
-        return encode_png(self.draw().pixels())
+        drawing = self.draw()
+        return encode_png(drawing.pixels(), note=self._synthesizer.note(drawing.faces.params))
 
-    def _eyes_centered(self, params: FlameParams, seed: int, truncation: float) -> ViewerState:
-        params = center_eyes(params.to(self._synthesizer.device), self._flame)
-        return ViewerState.of(params, seed, truncation=truncation, center_eyes=True)
+    def _framed(self, params: FlameParams, seed: int, truncation: float) -> ViewerState:
+        params = self._synthesizer.framed(params.to(self._synthesizer.device))
+        off_center = params.camera - center_eyes(params, self._flame).camera
+        return ViewerState.of(
+            params, seed, truncation=truncation, center_eyes=True, off_center=off_center
+        )

@@ -35,6 +35,7 @@ class ViewerState:
 
     base: FlameParams  # one row, on the CPU; what no slider reaches is taken from it
     values: Mapping[str, Value]  # of every slider, of "Style seed" and of "Centre eyes"
+    off_center: Tensor | None = None  # [1, 3] added to the camera that centers the eyes
 
     @staticmethod
     def of(
@@ -43,6 +44,7 @@ class ViewerState:
         *,
         truncation: float,
         center_eyes: bool,  # otherwise the camera stays the one of `params`
+        off_center: Tensor | None = None,
     ) -> "ViewerState":
         """The state that draws these parameters."""
         params = params.to("cpu")
@@ -63,7 +65,7 @@ class ViewerState:
         for name in ("Shape", "Expression", "Texture"):
             row = getattr(params, name.lower())[0, :COMPONENTS].tolist()
             values |= {f"{name} {k + 1}": value for k, value in enumerate(row)}
-        return ViewerState(params, values)
+        return ViewerState(params, values, off_center)
 
     def change(self, name: str, value: Value) -> "ViewerState":
         """The same face with one value exchanged."""
@@ -81,6 +83,8 @@ class ViewerState:
         eyes = _rotation("Eyes", value).repeat(2)[None].to(device)
         vertices = flame(params, neck=neck, eyes=eyes)
         camera = fit_camera_to_eyes(vertices) if value["Centre eyes"] else params.camera
+        if value["Centre eyes"] and self.off_center is not None:
+            camera = camera + self.off_center.to(device)
         camera = camera * camera.new_tensor([value["Zoom"], 1, 1])
         return PosedFace(params.replace(camera=camera), neck, eyes, vertices)
 

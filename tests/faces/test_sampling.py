@@ -176,7 +176,7 @@ def test_the_mean_face_has_the_mean_light_and_nothing_else():
 def test_single_variations_change_one_number_down_and_up():
     scenes = some_faces(50)
     scenes.lighting[:, 4, 1] *= 3  # the light that varies most
-    names, params = single_variations(scenes)
+    names, params = single_variations(mean_face(scenes), scenes)
     difference = params.to_vector() - mean_face(scenes).to_vector()
     light_sd = float(scenes.lighting[:, 4, 1].numpy().std())
     expected = {

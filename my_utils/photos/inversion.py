@@ -1,0 +1,167 @@
+"""The style of a photograph, and a generator tuned to draw just this photograph.
+
+A style of its own for each block (w+; Abdal et al. 2019, "Image2StyleGAN") is found by gradient
+descent from the mean style. What no style can say, such as one person's hair, is then learned by
+the weights themselves around that style (Roich et al. 2022, "Pivotal Tuning"), while random faces
+in random styles must stay as they were.
+"""
+
+import copy
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from tqdm import tqdm
+
+from model.generator import Generator
+
+STYLE_STEPS, TUNING_STEPS = 150, 200
+STYLE_RATE, TUNING_RATE = 0.2, 0.006  # of Adam; a style is counted in deviations from the mean
+ADAM_BETAS = (0.9, 0.99)
+FALLING = 1 / 3  # of the steps at the end, in which the rate falls to zero
+PULL = 0.02  # towards the mean style, for a deviation of one everywhere
+HEAD_WEIGHT = 2.0  # of the head's pixels, beside 1 around it
+COARSEST = 16  # pixels: pictures are compared at every size down to this one
+OTHERS_WEIGHT = 20.0  # of the change of other faces
+VIEW_WEIGHT = 1.0  # of what the photograph tells about other views
+OTHERS_PER_STEP = 2
+STYLE_SAMPLES = 1000  # of which the deviation of styles is taken
+
+
+class Views(NamedTuple):
+    """N pictures that a generator should draw in one style."""
+
+    condition: Tensor  # [N, C, R, R]
+    image: Tensor  # [N, 3, R, R] in [-1, 1]
+    weight: Tensor  # [N, 1, R, R], 0 where the picture is not known
+
+    def row(self, number: int) -> "Views":
+        """One of them."""
+        rows = slice(number, number + 1)
+        return Views(self.condition[rows], self.image[rows], self.weight[rows])
+
+
+class OtherFaces(NamedTuple):
+    """M faces of other people, which tuning leaves as they are."""
+
+    w: Tensor  # [M, w_dim]
+    condition: Tensor  # [M, C, R, R]
+    image: Tensor  # [M, 3, R, R] as the generator has drawn them
+
+
+def head_weight(
+    mask: Tensor,  # [N, 1, R, R] where the head is
+) -> Tensor:
+    """The weight of each pixel: [N, 1, R, R]."""
+    reach = mask.shape[-1] // 32
+    near = F.max_pool2d(mask, 2 * reach + 1, stride=1, padding=reach)
+    return 1 + (HEAD_WEIGHT - 1) * near
+
+
+def picture_loss(
+    drawn: Tensor,  # [N, 3, R, R]
+    wanted: Tensor,  # [N, 3, R, R]
+    weight: Tensor,  # [N, 1, R, R]
+) -> Tensor:
+    """Weighted mean absolute differences, summed over the sizes R, R / 2 ... 16 and the pictures.
+
+    A pixel of a smaller picture weighs what the pixels weigh that it is the mean of.
+    """
+    loss = drawn.new_zeros(())
+    difference = (drawn - wanted) * weight
+    while True:
+        loss = loss + (difference.abs().mean(dim=(1, 2, 3)) / weight.mean(dim=(1, 2, 3))).sum()
+        if difference.shape[-1] <= COARSEST:
+            return loss
+        difference = F.avg_pool2d(difference, 2)
+
+
+def find_style(
+    generator: Generator,
+    photograph: Views,  # one row
+    *,
+    steps: int = STYLE_STEPS,
+) -> Tensor:
+    """The style [1, num_blocks, w_dim] in which the generator draws the photograph best."""
+    mean, deviation = _styles(generator)
+    offset = mean.new_zeros(1, generator.synthesis.num_blocks, len(mean)).requires_grad_()
+    optimizer = torch.optim.Adam([offset], lr=STYLE_RATE, betas=ADAM_BETAS)
+    for step in tqdm(range(steps), desc="style", unit="step", disable=None):
+        _set_rate(optimizer, STYLE_RATE, step / steps)
+        drawn = generator.synthesis(mean + deviation * offset, photograph.condition)
+        loss = picture_loss(drawn, photograph.image, photograph.weight)
+        loss = loss + PULL * offset.square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return (mean + deviation * offset).detach()
+
+
+def _styles(generator: Generator) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of the styles, both [w_dim]."""
+    mapping = generator.mapping
+    with torch.no_grad():
+        w = mapping(_some_z(generator, STYLE_SAMPLES).to(mapping.mean_w.device))
+    return mapping.mean_w, w.std(dim=0)
+
+
+def _some_z(generator: Generator, count: int) -> Tensor:
+    table = generator.style_table
+    return generator.styles(range(count if table is None else min(count, len(table))))
+
+
+@torch.no_grad()
+def other_faces(
+    generator: Generator,
+    condition: Tensor,  # [M, C, R, R] of any faces
+) -> OtherFaces:
+    """Faces in random styles as the generator draws them now."""
+    w = generator.mapping(_some_z(generator, len(condition)).to(condition.device))
+    parts = zip(w.split(8), condition.split(8), strict=True)
+    image = torch.cat([generator.synthesis(*part) for part in parts])
+    return OtherFaces(w, condition, image)
+
+
+def tune_generator(
+    generator: Generator,
+    style: Tensor,  # [1, num_blocks, w_dim]
+    photograph: Views,  # one row
+    others: OtherFaces,
+    *,
+    views: Views | None = None,  # N rows: what is known of the same face, seen otherwise
+    steps: int = TUNING_STEPS,
+    seed: int = 0,
+) -> Generator:
+    """A copy of the generator whose synthesis network draws the photograph in this style.
+
+    Each step looks at the photograph, at one of the other views, and at some of the other faces.
+    """
+    generator = copy.deepcopy(generator)
+    weights = list(generator.synthesis.requires_grad_().parameters())
+    optimizer = torch.optim.Adam(weights, lr=TUNING_RATE, betas=ADAM_BETAS)
+    rng = torch.Generator().manual_seed(seed)
+    for step in tqdm(range(steps), desc="tuning", unit="step", disable=None):
+        _set_rate(optimizer, TUNING_RATE, step / steps)
+        seen = photograph
+        if views is not None:
+            number = int(torch.randint(len(views.image), (), generator=rng))
+            seen = Views(*map(torch.cat, zip(photograph, views.row(number), strict=True)))
+        rows = torch.randint(len(others.w), (OTHERS_PER_STEP,), generator=rng)
+        w = others.w[rows][:, None].expand(-1, style.shape[1], -1)
+        drawn = generator.synthesis(
+            torch.cat([style.expand(len(seen.image), -1, -1), w]),
+            torch.cat([seen.condition, others.condition[rows]]),
+        )
+        own, foreign = drawn.split([len(seen.image), len(rows)])
+        loss = picture_loss(own, seen.image, seen.weight)
+        loss = loss + OTHERS_WEIGHT * (foreign - others.image[rows]).abs().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return generator.requires_grad_(False)
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, rate: float, progress: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate * min(1, (1 - progress) / FALLING)

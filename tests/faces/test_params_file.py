@@ -35,7 +35,7 @@ def test_unusable_files_are_one_sentence(tmp_path, damage):
         elif damage == "shape":
             arrays["shape"] = arrays["shape"][:, :7]
         elif damage == "negative":
-            arrays["seeds"][1] = -1
+            arrays["seeds"][1] = -2
         elif damage == "nan":
             arrays["camera"][1, 0] = np.nan
         elif damage == "none":

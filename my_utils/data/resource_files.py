@@ -86,6 +86,12 @@ FILES = {
         "optional (expressions by name)",
         required=False,
     ),
+    "landmark_embedding": ResourceFile(
+        f"{FLAME}/landmark_embedding.npy",
+        INPUT_ARCHIVE,
+        "optional (68 landmarks of stimulus sets)",
+        required=False,
+    ),
     "landmark_networks": ResourceFile(
         "input_files/landmark_networks",
         "python prepare_lmdb/get_landmark_networks.py",

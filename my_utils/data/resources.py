@@ -22,6 +22,7 @@ from my_utils.data.flame_files import (
     load_texture_space,
     load_uv_layout,
 )
+from my_utils.data.landmarks import Landmarks, load_landmarks
 from my_utils.data.parameters import ParameterTable, load_bad_images, load_parameters
 from my_utils.data.resource_files import FILES, ResourcePaths
 from my_utils.errors import UserError
@@ -82,6 +83,12 @@ class Resources:
     def face_mask(self) -> np.ndarray:
         self.require("face_mask")
         return load_face_mask(self.paths.face_mask)
+
+    @functools.cached_property
+    def landmarks(self) -> Landmarks | None:
+        """The 68 landmarks of the head; None where their file is missing."""
+        path = self.paths.landmark_embedding
+        return load_landmarks(path, len(self.flame.faces)) if path.exists() else None
 
     @functools.cached_property
     def parameters(self) -> ParameterTable:

@@ -26,6 +26,7 @@ from my_utils.data.resource_files import ResourcePaths
 from my_utils.data.resources import Resources
 from my_utils.demo.albedo import face_mask, texture_space
 from my_utils.demo.expressions import write_named_expressions
+from my_utils.demo.landmarks import write_landmarks
 from my_utils.demo.mesh import head_mesh
 from my_utils.demo.parameters import sample_parameters
 from my_utils.demo.photographs import photograph
@@ -63,6 +64,7 @@ def write_head_files(root: Path) -> None:
         paths.texture_space: _write_texture_space,
         paths.texel_table: _write_texel_table,
         paths.named_expressions: write_named_expressions,
+        paths.landmark_embedding: write_landmarks,
         paths.face_mask: lambda path: path.write_bytes(
             encode_png(face_mask()[..., None].repeat(3, 2))
         ),

@@ -27,6 +27,7 @@ from my_utils.stimuli.image_properties import (
     octaves,
     region_properties,
 )
+from my_utils.stimuli.labels import write_labels
 from my_utils.stimuli.matching import LEVELS, find_targets, match_picture
 from my_utils.stimuli.people import FIELDS, load_people, resolve_people, save_people
 from my_utils.stimuli.plan import Stimulus, plan_pictures, written
@@ -97,6 +98,8 @@ def make_set(
     _remove_others(folder, {picture.name for picture in pictures})
     made = MadeSet(folder, pictures, before, after, continua, drawn, size)
     write_table(made, design, generator_sha256)
+    if design.labels:
+        write_labels(folder, pictures, keys, synthesizer, size, design.labels)
     return made
 
 

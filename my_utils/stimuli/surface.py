@@ -18,7 +18,7 @@ class Surface(NamedTuple):
     """What one face shows at `size` pixels."""
 
     vertices: Tensor  # [1, V, 3] metres
-    projected: Tensor  # [1, V, 3] image plane in [-1, 1], and depth
+    camera: Tensor  # [1, 3] scale, tx, ty
     fragments: Fragments
     head: np.ndarray  # [S, S] bool
     face: np.ndarray  # [S, S] bool, what the face mask of the texture marks
@@ -45,7 +45,7 @@ def view_surface(
         face_mask.to(uv), uv.permute(0, 2, 3, 1), mode="nearest", align_corners=False
     )
     seen = [plane[0, 0].cpu().numpy() > 0.5 for plane in (head, marked * head)]
-    return Surface(vertices, projected, fragments, *seen)
+    return Surface(vertices, params.camera, fragments, *seen)
 
 
 def pixel_normals(surface: Surface, faces: Tensor) -> Tensor:

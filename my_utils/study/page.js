@@ -314,6 +314,7 @@ async function showQuestion() {
     button.onclick = () => answer(index + 1);
   }
   show("question");
+  document.body.classList.remove("pointed");
   shownAt = performance.now();
   preload(number + 1);
 }
@@ -339,6 +340,11 @@ function answer(value) {
 }
 
 element("reload").onclick = showQuestion;
+
+document.addEventListener("pointermove", (event) => {
+  const moved = event.movementX || event.movementY; // else only what is below it has changed
+  document.body.classList.toggle("pointed", Boolean(moved) && event.pointerType === "mouse");
+});
 
 document.addEventListener("keydown", (event) => {
   if (element("question").hidden || event.repeat) return;

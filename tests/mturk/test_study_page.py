@@ -193,6 +193,44 @@ def test_a_participant_completes_the_study(build, tmp_path, study, size):
     assert from_json == from_csv and len(from_json) == 9
 
 
+STILL = "<style>* { transition: none !important }</style>"
+BORDERS = """[...document.querySelectorAll("#pictures button, #answers button")].map(
+  (button) => getComputedStyle(button).borderTopColor)"""
+
+
+@pytest.mark.parametrize("study", ["pairwise", "likert"])
+def test_no_answer_looks_chosen_after_a_touch(build, tmp_path, study):
+    page = build(study, "--trials", "4", "--attention", "0")
+    with open_browser(tmp_path, PHONE) as driver:
+        person = Participant(driver, page)
+        driver.execute_script("document.head.insertAdjacentHTML('beforeend', arguments[0])", STILL)
+        person.agree()
+        person.begin()
+        assert len(set(person.read(BORDERS))) == 1
+        for _ in range(2):
+            person.tap(1)
+            hovered = person.read("document.querySelector('#answers button:hover') !== null")
+            assert hovered == (study == "likert")  # whose buttons stay
+            assert len(set(person.read(BORDERS))) == 1
+
+
+def test_a_mouse_that_moves_over_an_answer_is_seen_and_forgotten(build, tmp_path):
+    from selenium.webdriver import ActionChains
+
+    page = build("likert", "--trials", "4", "--attention", "0")
+    with open_browser(tmp_path) as driver:
+        person = Participant(driver, page)
+        driver.execute_script("document.head.insertAdjacentHTML('beforeend', arguments[0])", STILL)
+        person.agree()
+        person.begin()
+        button = person.find_all(person.button)[2]
+        ActionChains(driver).move_to_element(button).move_by_offset(3, 3).perform()
+        assert person.read("matchMedia('(hover: hover)').matches")
+        assert len(set(person.read(BORDERS))) == 2
+        person.touch(3)
+        assert len(set(person.read(BORDERS))) == 1
+
+
 def test_a_closed_page_goes_on_where_it_was(build, tmp_path):
     page = build("likert", "--trials", "4", "--attention", "0")
     with open_browser(tmp_path) as driver:

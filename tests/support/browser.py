@@ -12,6 +12,8 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--disable-dev-shm-usage", "--force-device-scale-factor=1"),
 )
+# A laptop with a mouse, for media queries: a browser without a screen has none.
+MOUSE = "--blink-settings=primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4"
 DESKTOP, PHONE = (1280, 800), (360, 640)  # width and height in CSS pixels
 
 
@@ -33,7 +35,9 @@ def open_browser(
         f"--window-size={width},{height}",
     ):
         options.add_argument(flag)
-    if size == PHONE:
+    if size != PHONE:
+        options.add_argument(MOUSE)
+    else:
         metrics = {"width": width, "height": height, "pixelRatio": 2.0, "touch": True}
         options.add_experimental_option("mobileEmulation", {"deviceMetrics": metrics})
     downloads = folder / "downloads"

@@ -1,5 +1,7 @@
 """Somebody who takes part in a study, in a real browser."""
 
+SIZE_OF = {"x": "width", "y": "height"}
+
 
 class Participant:
     """Somebody at the page, who waits for it and never for the clock."""
@@ -31,6 +33,19 @@ class Participant:
 
     def touch(self, number):
         self._answer(self.find_all(self.button)[number - 1].click)
+
+    def tap(self, number):
+        """Touch the screen as a finger does, which leaves its place hovered."""
+        place = self.find_all(self.button)[number - 1].rect
+        point = {name: place[name] + place[size] / 2 for name, size in SIZE_OF.items()}
+        point["y"] -= self.read("window.scrollY")
+
+        def touch():
+            for kind, points in (("touchStart", [point]), ("touchEnd", [])):
+                event = {"type": kind, "touchPoints": points}
+                self.driver.execute_cdp_cmd("Input.dispatchTouchEvent", event)
+
+        self._answer(touch)
 
     def _answer(self, act):
         before = self.read("state.answers.length")

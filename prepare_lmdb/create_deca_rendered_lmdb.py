@@ -37,7 +37,9 @@ def main() -> None:
             raise UserError(f"--{name} {getattr(args, name)} must be at least 1")
 
     from my_utils.data.lmdb_images import LmdbImages
+    from my_utils.data.origins import codes_problem, head_digests, head_problem, origin_records
     from my_utils.data.rendering_lmdb import write_rendering_lmdb
+    from my_utils.data.resource_files import FILES
     from my_utils.data.resources import Resources
     from my_utils.runs.runtime import select_device
 
@@ -45,7 +47,14 @@ def main() -> None:
     resources.require("flame_model", "template_mesh", "texture_space", "parameters")
     path = resources.paths.renderings
     if path.exists():
-        there = ", ".join(map(str, LmdbImages(path).sizes()))
+        images = LmdbImages(path, made_by=FILES["renderings"].source)
+        for problem in (
+            codes_problem(images, resources.parameters),
+            head_problem(images, head_digests(resources)),
+        ):
+            if problem:
+                raise UserError(problem)
+        there = ", ".join(map(str, images.sizes()))
         print(f"{path} exists already, with size {there}: delete it to build it anew")
         return
     write_rendering_lmdb(
@@ -56,6 +65,7 @@ def main() -> None:
         batch=args.batch,
         workers=args.n_worker,
         device=select_device(args.device),
+        origin=origin_records(resources.parameters, resources),
     )
     print(f"wrote {len(resources.parameters.ids)} faces to {path}")
 

@@ -57,16 +57,26 @@ def main() -> None:
 
     from my_utils.data.lmdb_images import LmdbImages
     from my_utils.data.photograph_lmdb import (
+        MADE_FROM,
         find_photographs,
+        photograph_recipe,
         remarks,
         write_photograph_lmdb,
     )
 
+    photographs = find_photographs(args.folder, ranks=args.ranks)
     if args.out.exists():
-        there = ", ".join(map(str, LmdbImages(args.out).sizes()))
+        images = LmdbImages(args.out)
+        wanted = photograph_recipe(photographs, sizes=sizes, upscale=args.upscale)
+        known = (images.record(MADE_FROM) or wanted.encode()).decode()
+        if known != wanted:
+            raise UserError(
+                f"{args.out} exists already and was made of others ({known}; wanted: {wanted}): "
+                "delete it to build it anew, or give --out"
+            )
+        there = ", ".join(map(str, images.sizes()))
         print(f"{args.out} exists already, with sizes {there}: delete it to build it anew")
         return
-    photographs = find_photographs(args.folder, ranks=args.ranks)
     for remark in remarks(args.folder, photographs):
         print(f"note: {remark}")
     report = write_photograph_lmdb(

@@ -15,6 +15,7 @@ from torch.utils.data import Dataset, Sampler
 
 from model.condition import shrink
 from my_utils.data.lmdb_images import NORMAL_MAP, LmdbImages, RecordError, image_key
+from my_utils.data.origins import HEAD, codes_problem, flame_digest, head_problem
 from my_utils.data.resource_files import FILES
 from my_utils.data.resources import Resources
 from my_utils.errors import UserError
@@ -87,6 +88,19 @@ class FaceDataset(Dataset[TrainingPair]):
         _require_size(self.photographs, "", self.resolution, "--resolution")
         for prefix in self.prefixes.values():
             _require_size(self.renderings, prefix, self.render_size, "--render_size")
+        if kinds:
+            self._check_origin(resources, config)
+
+    def _check_origin(self, resources: Resources, config: RunConfig) -> None:
+        """UserError where the renderings are known to show other faces or another head.
+
+        The head is compared where the texture loss reads it anyway.
+        """
+        problem = codes_problem(self.renderings, resources.parameters)
+        if problem is None and config.texture_weight and self.renderings.record(HEAD):
+            problem = head_problem(self.renderings, flame_digest(resources))
+        if problem:
+            raise UserError(problem)
 
     def __len__(self) -> int:
         return len(self.ids)

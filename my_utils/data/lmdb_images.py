@@ -55,6 +55,11 @@ class LmdbImages:
         except ValueError as error:
             raise RecordError(f"record {key} of {self.path} is {error}") from error
 
+    def record(self, key: str) -> bytes | None:
+        """What is stored under a key that is no picture's; None where there is nothing."""
+        with self._listing() as file:
+            return file.get(key.encode())
+
     @property
     def length(self) -> int:
         """The number of ids that the LMDB says it holds."""

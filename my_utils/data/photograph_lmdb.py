@@ -23,6 +23,7 @@ OTHER_PICTURES = (  # that are not read, raw ones too
     *(".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2"),
 )
 NUMBER = re.compile("[0-9]{1,9}")  # of a face, as the name of its picture
+MADE_FROM = "made_from"  # key of the record with the recipe
 MAX_UNREADABLE = 10  # pictures that are skipped before the build gives up
 
 
@@ -171,9 +172,7 @@ def write_photograph_lmdb(
         UserError: more than 10 photographs are unreadable.
     """
     sizes = sorted(sizes)
-    listing = "\n".join(f"{i} {photo.name}" for i, photo in photographs.items())
-    digest = hashlib.sha256(listing.encode()).hexdigest()[:12]
-    recipe = f"sizes {sizes}, upscale {upscale}, {len(photographs)} photographs {digest}"
+    recipe = photograph_recipe(photographs, sizes=sizes, upscale=upscale)
     unreadable, too_small = [], 0
     encode = partial(encode_photograph, sizes=sizes, upscale=upscale)
     with (
@@ -194,8 +193,15 @@ def write_photograph_lmdb(
                 {image_key(size, face_id): data for size, data in photograph.jpegs.items()}
             )
         written = len(photographs) - len(unreadable)
-        writer.finish(written)
+        writer.finish(written, {MADE_FROM: recipe.encode()})
     return BuildReport(written, unreadable, too_small)
+
+
+def photograph_recipe(photographs: dict[int, Path], *, sizes: Sequence[int], upscale: bool) -> str:
+    """One line that changes with the options and with the photographs, by name and file size."""
+    names = (f"{i} {photo.name} {photo.stat().st_size}" for i, photo in photographs.items())
+    digest = hashlib.sha256("\n".join(names).encode()).hexdigest()[:12]
+    return f"sizes {sorted(sizes)}, upscale {upscale}, {len(photographs)} photographs {digest}"
 
 
 def _check_unreadable(unreadable: list[str]) -> None:

@@ -5,7 +5,7 @@ The script for real data and the writer of the demo resources share this functio
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ def write_rendering_lmdb(
     batch: int = 8,
     workers: int = 2,
     device: torch.device | str = "cpu",
+    origin: Mapping[str, bytes] | None = None,
 ) -> None:
     """Render every face of the parameter file as two PNG records: textured, and its normal map.
 
@@ -41,6 +42,7 @@ def write_rendering_lmdb(
         size: of the renderer's pictures, in pixels; part of the keys.
         batch: faces rendered at once; no effect on the pictures.
         workers: threads, each of which renders and compresses a batch at a time.
+        origin: what the LMDB will know of the head and the parameters; see `origins`.
     """
     recipe = f"{size} pixels, head and parameters {_digest(renderer, parameters)}"
     draw = partial(_draw, renderer.to(device), parameters, device=device, size=size)
@@ -57,7 +59,7 @@ def write_rendering_lmdb(
             for records in faces:
                 writer.put_all(records)
                 progress.update()
-        writer.finish(len(parameters.ids))
+        writer.finish(len(parameters.ids), origin)
 
 
 def _digest(renderer: FaceRenderer, parameters: ParameterTable) -> str:

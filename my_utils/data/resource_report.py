@@ -15,6 +15,7 @@ from constants import RENDER_SIZE, TEXTURE_DIM
 from my_utils.data.dataset import FaceDataset, check_pairing
 from my_utils.data.flame_files import load_flame, load_texel_table, load_uv_layout
 from my_utils.data.lmdb_images import NORMAL_MAP, LmdbImages, image_key
+from my_utils.data.origins import head_digests, head_problem
 from my_utils.data.resource_files import FILES, ResourceFile, ResourcePaths
 from my_utils.data.resources import Resources
 from my_utils.errors import UserError
@@ -195,6 +196,8 @@ def _compare(
             problems += _count_problems(resources.path(name))
     if readable("parameters", "bad_images", "photographs", "renderings"):
         problems += _pairing_problems(resources, config)
+    if readable("flame_model", "template_mesh", "texture_space", "renderings"):
+        problems += [line for line in _head_problems(resources) if line not in problems]
     if readable("parameters", "photographs"):
         remarks += _spare_photographs(resources)
     return problems, remarks
@@ -242,6 +245,15 @@ def _pairing_problems(resources: Resources, config: RunConfig) -> list[str]:
         return check_pairing(FaceDataset(resources, config))
     except UserError as error:
         return [str(error)]
+
+
+def _head_problems(resources: Resources) -> list[str]:
+    images = LmdbImages(resources.paths.renderings, made_by=FILES["renderings"].source)
+    try:
+        problem = head_problem(images, head_digests(resources))
+    except UserError:  # about the head itself, and said above
+        return []
+    return [problem] if problem else []
 
 
 def _spare_photographs(resources: Resources) -> list[str]:

@@ -19,6 +19,7 @@ from model.flame import FlameParams
 from model.mesh import UvLayout
 from model.texture_sampler import texel_table_from_uv
 from my_utils.data.lmdb_images import image_key
+from my_utils.data.origins import origin_records
 from my_utils.data.parameters import ParameterTable, save_parameters
 from my_utils.data.photograph_lmdb import resize_and_crop
 from my_utils.data.rendering_lmdb import write_rendering_lmdb
@@ -247,8 +248,15 @@ def write_resources(
         paths.ffhq.mkdir(parents=True, exist_ok=True)
         write_photographs(root, count=count, size=size, seed=seed, workers=workers)
     if not paths.renderings.exists():
-        renderer = Resources(root).face_renderer(render_size)
-        write_rendering_lmdb(paths.renderings, renderer, table, size=render_size, workers=workers)
+        resources = Resources(root)
+        write_rendering_lmdb(
+            paths.renderings,
+            resources.face_renderer(render_size),
+            table,
+            size=render_size,
+            workers=workers,
+            origin=origin_records(table, resources),
+        )
     paths.output_root.mkdir(exist_ok=True)
     _save_manifest(manifest, {"recipe": recipe, "finished": True})
     return True

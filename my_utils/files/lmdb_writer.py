@@ -96,9 +96,10 @@ class LmdbWriter:
         if len(self._pending) >= self.records_per_commit:
             self._commit()
 
-    def finish(self, length: int) -> None:
-        """Write `length`, the number of ids, as the last record and give the LMDB its name."""
+    def finish(self, length: int, about: Mapping[str, bytes] | None = None) -> None:
+        """Write records `about` it and `length`, the number of ids, and give the LMDB its name."""
         self._commit()
+        self._pending |= {key.encode(): value for key, value in (about or {}).items()}
         self._pending[b"length"] = str(length).encode()
         self._commit()
         self._environment.close()

@@ -23,7 +23,9 @@ from tests.support.toy_resources import write_parameters
 
 COUNT = 40
 IDS = [3 * n for n in range(COUNT)]  # gaps, as in FFHQ's parameter file
-CONFIG = SimpleNamespace(resolution=16, render_size=32, condition="render+normal")
+CONFIG = SimpleNamespace(
+    resolution=16, render_size=32, condition="render+normal", texture_weight=16.0
+)
 
 
 def config(**changes):

@@ -95,9 +95,10 @@ def test_records_are_the_photographs_at_all_sizes(folder, tmp_path):
     records = contents(tmp_path / "p.lmdb")
     assert report == (7, [], 1)
     keys = {f"{size}-{n:05d}" for size in (16, 32) for n in range(7)}
-    assert records.keys() == keys - {"32-00005"} | {"length"}  # the small one is not enlarged
+    others = {"length", "made_from"}
+    assert records.keys() == keys - {"32-00005"} | others  # the small one is not enlarged
     assert records["length"] == b"7"
-    for key in records.keys() - {"length"}:
+    for key in records.keys() - others:
         size, n = map(int, key.split("-"))
         expected = multiscale(Image.open(photographs[n]), [16, 32])[size]
         assert records[key] == encode_jpeg(np.asarray(expected)), key
@@ -267,9 +268,12 @@ def test_the_photograph_script(folder, tmp_path):
     assert done.returncode == 0, done.stderr
     path = tmp_path / "res" / "input_files" / "FFHQ" / "multiscale.lmdb"
     assert f"wrote 7 photographs to {path}" in done.stdout
-    assert len(contents(path)) == 15
+    assert len(contents(path)) == 16
     done = run(script, *arguments, cwd=tmp_path, GIF_RESOURCES=str(tmp_path / "res"))
     assert done.returncode == 0 and "exists already, with sizes 8, 16" in done.stdout
+    other = ("--n_worker", 2, "--sizes", "8", folder)
+    done = run(script, *other, cwd=tmp_path, GIF_RESOURCES=str(tmp_path / "res"))
+    assert done.returncode == 2 and "exists already and was made of others" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -377,7 +381,7 @@ def test_the_rendering_script(resources, tmp_path):
     done = run(script, "--resources", root, "--size", 16, "--batch", 2, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert f"wrote 5 faces to {resources.paths.renderings}" in done.stdout
-    assert len(contents(resources.paths.renderings)) == 11
+    assert len(contents(resources.paths.renderings)) == 13
     done = run(script, "--resources", root, cwd=tmp_path)
     assert done.returncode == 0 and "exists already, with size 16" in done.stdout
 

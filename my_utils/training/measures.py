@@ -20,6 +20,7 @@ from my_utils.metrics.control.measures import (
     factor_errors,
     neighbours,
     read_faces,
+    varying_factors,
 )
 from my_utils.metrics.control.regressor import load_regressor
 from my_utils.metrics.control.visible_factors import VisibleFactors
@@ -57,7 +58,11 @@ class TrainingMeasures:
         processes.wait()
         self._regressor = load_regressor(path).to(synthesizer.device)
         self._params = held.params.to(synthesizer.device)
-        self._usual = factor_errors(self._factors, neighbours(self._params), self._params)
+        usual = factor_errors(self._factors, neighbours(self._params), self._params)
+        varying = varying_factors(self._factors, self._params)
+        self._usual = {factor: usual[factor] for factor in varying}
+        if processes.is_first and (constant := usual.keys() - self._usual.keys()):
+            print(f"not measured, as the data does not vary in it: {', '.join(sorted(constant))}")
         features = [
             self._regressor.features(images.to(synthesizer.device))
             for images in held.photographs.split(batch)
@@ -75,10 +80,11 @@ class TrainingMeasures:
         """
         params, features = self._read_all()
         errors = factor_errors(self._factors, params, self._params)
+        errors = {factor: errors[factor] for factor in self._usual}
         correlations = component_correlations(params, self._params)
-        shares = [errors[factor] / self._usual[factor] for factor in errors]
+        shares = [error / self._usual[factor] for factor, error in errors.items()]
         values = {
-            "control_error": sum(shares) / len(shares),
+            "control_error": sum(shares) / len(shares) if shares else math.nan,
             "frechet_control": frechet_distance(collect_statistics([features]), self._reference),
         }
         values |= {error_name(factor): error for factor, error in errors.items()}

@@ -9,7 +9,7 @@ import my_utils.training.measures as module
 from my_utils.demo.held_out import held_out_faces
 from my_utils.errors import UserError
 from my_utils.faces.synthesizer import FaceSynthesizer
-from my_utils.metrics.control.evaluation import regressor_path
+from my_utils.metrics.control.evaluation import HeldOut, regressor_path
 from my_utils.metrics.control.measures import factor_errors, neighbours
 from my_utils.metrics.control.regressor import ParameterRegressor, load_regressor, save_regressor
 from my_utils.metrics.control.visible_factors import FACTORS, VisibleFactors
@@ -59,6 +59,18 @@ def test_what_is_reported_agrees_with_the_measures_one_by_one(measured):
     assert all(math.isfinite(value) for value in values.values())
 
 
+def test_factors_that_do_not_vary_are_left_out_with_a_word(measured, monkeypatch, capsys):
+    held = held_out_faces(5, 32)
+    for fields in (("texture", "lighting"), ("shape", "expression", "pose", "texture", "lighting")):
+        one = {name: getattr(held.params, name)[[0] * 5] for name in fields}
+        faces = HeldOut(held.params.replace(**one), held.photographs, None)
+        monkeypatch.setattr(module, "held_out", lambda *_, faces=faces: faces)
+        values = TrainingMeasures(measured, ALONE, batch=5)()
+        assert "texture_error_levels" not in values
+        assert ("control_error" in values) == ("shape_error_mm" in values) == (len(fields) == 2)
+        assert "does not vary in it:" in capsys.readouterr().out
+
+
 def test_fid_is_reported_where_its_weights_are(measured, monkeypatch):
     monkeypatch.setattr(module, "inception_weights", lambda chosen: "a file")
     network = dataclasses.replace(stub_network(), measures={"frechet": "fid"})
@@ -104,5 +116,7 @@ def test_the_best_of_a_resumed_run_is_that_of_the_whole_run(measured, tmp_path):
 
 def test_photographs_that_are_too_few_are_a_sentence(measured, demo_folder, tmp_path):
     (tmp_path / "input_files").symlink_to((demo_folder / "input_files").resolve())
-    with pytest.raises(UserError, match="photographs"):
+    regressor = tmp_path / "output_files" / "reinference" / "regressor-32.safetensors"
+    save_regressor(regressor, ParameterRegressor(32, width=4), faces=1)
+    with pytest.raises(UserError, match="faces in .* only 2 are held out"):
         train(tiny(29, measure_kimg=0.004, demo=False), tmp_path, tmp_path / "out")

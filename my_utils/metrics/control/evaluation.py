@@ -1,6 +1,7 @@
 """Measures the control that one generator gives: errors, disentanglement, identity."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from my_utils.errors import UserError
 from my_utils.faces.synthesizer import FaceSynthesizer
 from my_utils.metrics.control.measures import (
     CHANGES,
+    SAME_PERSON,
     Draw,
     component_correlations,
     disentanglement,
@@ -25,6 +27,7 @@ from my_utils.metrics.control.measures import (
     neighbours,
     read_changes,
     read_faces,
+    varying_factors,
 )
 from my_utils.metrics.control.regressor import ParameterRegressor, Reading, save_regressor
 from my_utils.metrics.control.regressor_training import (
@@ -54,10 +57,15 @@ class Control:
     floor_matrix: Tensor | None  # only where changed photographs can be had: in the demo
     identity: dict[str, dict[str, float]]  # by embedding and change, see `identity_similarity`
 
+    @property
+    def constant(self) -> list[str]:
+        """The factors that do not vary in the data, and are not measured."""
+        return [factor for factor in FACTORS if factor not in self.errors]
+
     def to_dict(self) -> dict:
         """Everything as JSON holds it."""
-        values = vars(self) | {"matrix": _rows(self.matrix), "units": UNITS}
-        return values | {"floor_matrix": _rows(self.floor_matrix)}
+        values = vars(self) | {"matrix": named_rows(self.matrix), "units": UNITS}
+        return values | {"floor_matrix": named_rows(self.floor_matrix) or None}
 
     def measures(self) -> dict[str, dict[str, float | None]]:
         """The numbers that runs are compared by, by name: each as "value", its floor as "floor"."""
@@ -66,8 +74,9 @@ class Control:
             for factor, error in self.errors.items()
         }
         for name in ("yaw", "pitch", "roll", "jaw"):
-            pair = (self.correlations[name], self.floor_correlations[name])
-            found[f"{name}_correlation"] = pair
+            if name in self.correlations:
+                pair = (self.correlations[name], self.floor_correlations.get(name))
+                found[f"{name}_correlation"] = pair
         floors = summary(self.floor_matrix) if self.floor_matrix is not None else {}
         for name, value in summary(self.matrix).items():
             found[name] = (value, floors.get(name))
@@ -77,22 +86,32 @@ class Control:
 def summary(
     matrix: Tensor,  # [changes, factors], see `disentanglement`
 ) -> dict[str, float]:
-    """Obedience, the mean of the diagonal, and leakage, that of the other places."""
+    """Obedience, the mean of the diagonal, and leakage, that of the other places.
+
+    Of factors that vary; what has no value is left out.
+    """
     square = matrix[: len(FACTORS)]  # without the style, which is no factor
     own = torch.eye(len(square), dtype=torch.bool)
     place = CHANGES.index("expression"), list(FACTORS).index("texture")
-    return {
-        "obedience": square[own].mean().item(),
-        "leakage": square[~own].mean().item(),
+    found = {
+        "obedience": square[own].nanmean().item(),
+        "leakage": square[~own].nanmean().item(),
         "leakage_expression_to_texture": matrix[place].item(),
     }
+    return finite(found)
 
 
-def _rows(matrix: Tensor | None) -> dict[str, dict[str, float]] | None:
+def named_rows(matrix: Tensor | None) -> dict[str, dict[str, float]]:
+    """The numbers by change and factor, those alone that have a value; none without a matrix."""
     if matrix is None:
-        return None
-    rows = [dict(zip(FACTORS, row, strict=True)) for row in matrix.tolist()]
-    return dict(zip(CHANGES, rows, strict=True))
+        return {}
+    rows = [finite(dict(zip(FACTORS, row, strict=True))) for row in matrix.tolist()]
+    return {change: row for change, row in zip(CHANGES, rows, strict=True) if row}
+
+
+def finite(values: Mapping[str, float]) -> dict[str, float]:
+    """Those that have a value."""
+    return {name: value for name, value in values.items() if math.isfinite(value)}
 
 
 def regressor_path(synthesizer: FaceSynthesizer) -> Path:
@@ -185,26 +204,35 @@ def measure_control(
 
     generated = read_faces(generate, read, wanted, styles, batch=batch).params
     photographed = read_faces(take_photograph, read, wanted, styles, batch=batch).params
+    varying = varying_factors(factors, wanted)
     changes = {"generated": read_changes(generate, read, wanted, flame, batch=batch)}
     floor_matrix = None
     if faces.photographer:
         floor = read_changes(faces.photographer, read, wanted, flame, batch=batch)
-        floor_matrix = disentanglement(factors, floor, floor["base"].params)
+        floor_matrix = disentanglement(factors, floor, floor["base"].params, varying)
         changes["photographs"] = floor
     weights = factors.component_weights(regressor.mean, regressor.std)
     codes = identity_codes(regressor.mean, regressor.std, weights)
     identity = {}
     for drawn, readings in changes.items():
         features = identity_features(readings["base"])
-        identity[f"shape and texture, {drawn}"] = identity_similarity(readings, codes)
-        identity[f"features, {drawn}"] = identity_similarity(readings, features)
+        same = [change for change in SAME_PERSON if change in varying]
+        identity[f"shape and texture, {drawn}"] = identity_similarity(readings, codes, same)
+        identity[f"features, {drawn}"] = identity_similarity(readings, features, same)
+    errors, floor_errors, others = (
+        {factor: distances[factor] for factor in varying}
+        for distances in (
+            factor_errors(factors, one, wanted)
+            for one in (generated, photographed, neighbours(wanted))
+        )
+    )
     return Control(
-        errors=factor_errors(factors, generated, wanted),
-        floor_errors=factor_errors(factors, photographed, wanted),
-        strangers=factor_errors(factors, neighbours(wanted), wanted),
-        correlations=component_correlations(generated, wanted),
-        floor_correlations=component_correlations(photographed, wanted),
-        matrix=disentanglement(factors, changes["generated"], photographed),
+        errors=errors,
+        floor_errors=floor_errors,
+        strangers=others,
+        correlations=finite(component_correlations(generated, wanted)),
+        floor_correlations=finite(component_correlations(photographed, wanted)),
+        matrix=disentanglement(factors, changes["generated"], photographed, varying),
         floor_matrix=floor_matrix,
         identity=identity,
     )

@@ -4,7 +4,8 @@ Pictures are drawn by one function and read by another, so a generator, a photog
 that never errs are measured by the same lines.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ Read = Callable[[Tensor], Reading]
 CHANGES = (*FACTORS, "style")
 SAME_PERSON = ("pose", "expression", "light")  # changes that leave a person who it is
 OTHER_PERSON = "another person"
+SAME = 1e-6  # in any unit: faces that differ by rounding alone
 CORRELATED = 10  # components of shape, expression and texture
 
 
@@ -47,6 +49,13 @@ def factor_errors(
 ) -> dict[str, float]:
     """Mean distance between two lists of N faces in every factor, in the units of UNITS."""
     return {factor: factors.distance(factor, inferred, wanted).mean().item() for factor in FACTORS}
+
+
+def varying_factors(factors: VisibleFactors, faces: FlameParams) -> list[str]:
+    """Those in which N faces differ. Of the others there is nothing to measure: many trackers leave
+    texture or light, some all but the shape, at one value."""
+    differences = factor_errors(factors, neighbours(faces), faces)
+    return [factor for factor, difference in differences.items() if difference > SAME]
 
 
 def error_name(factor: str) -> str:
@@ -120,25 +129,34 @@ def disentanglement(
     factors: VisibleFactors,
     readings: Mapping[str, Reading],  # as `read_changes` gives them
     photographs: FlameParams,  # N rows, what is read off photographs of the base faces
+    varying: Collection[str] = tuple(FACTORS),  # see `varying_factors`
 ) -> Tensor:
     """How much each change moves what is read of each factor: [len(CHANGES), len(FACTORS)].
 
     In units of the mean difference between the readings of two photographs. So a factor that is
-    obeyed moves itself by about 1, and one that leaks into no other moves those by 0.
+    obeyed moves itself by about 1, and one that leaks into no other moves those by 0. Not a number
+    in the rows and columns of factors that do not vary.
     """
     usual = factor_errors(factors, photographs, neighbours(photographs))
     base = readings["base"].params
     moved = [factor_errors(factors, readings[change].params, base) for change in CHANGES]
-    return torch.tensor([[row[factor] / usual[factor] for factor in FACTORS] for row in moved])
+    known = {*varying, "style"}
+    return torch.tensor(
+        [
+            [row[name] / usual[name] if {name, change} <= known else math.nan for name in FACTORS]
+            for change, row in zip(CHANGES, moved, strict=True)
+        ]
+    )
 
 
 def identity_similarity(
     readings: Mapping[str, Reading],  # as `read_changes` gives them
     embed: Callable[[Reading], Tensor],  # -> [N, D] vectors around zero that tell people apart
+    same_person: Sequence[str] = SAME_PERSON,  # changes that leave a person who it is
 ) -> dict[str, float]:
     """Mean cosine between a person and the same one changed, and between different people."""
     base = embed(readings["base"])
-    pairs = {change: embed(readings[change]) for change in SAME_PERSON}
+    pairs = {change: embed(readings[change]) for change in same_person}
     pairs[OTHER_PERSON] = base.roll(-1, dims=0)
     return {
         name: F.cosine_similarity(base, others, dim=1).mean().item()

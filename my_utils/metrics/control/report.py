@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib
-import torch
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
@@ -14,10 +14,9 @@ from torch import Tensor
 from my_utils.files.atomic import atomic_path
 from my_utils.files.figures import HEAT_MAP, STYLE, save_figure
 from my_utils.files.tables import markdown_table
-from my_utils.metrics.control.evaluation import Control
-from my_utils.metrics.control.measures import CHANGES
+from my_utils.metrics.control.evaluation import Control, named_rows
 from my_utils.metrics.control.table3 import CodeError
-from my_utils.metrics.control.visible_factors import FACTORS, UNITS
+from my_utils.metrics.control.visible_factors import UNITS
 
 FULL = 1.2  # the largest value that has a colour of its own
 
@@ -39,7 +38,7 @@ def control_tables(control: Control) -> str:
         )
     ]
     correlations = [
-        (name, value, control.floor_correlations[name])
+        (name, value, control.floor_correlations.get(name))
         for name, value in control.correlations.items()
     ]
     people = [(name, *similarities.values()) for name, similarities in control.identity.items()]
@@ -57,14 +56,20 @@ def control_tables(control: Control) -> str:
             ("seen in", *next(iter(control.identity.values()))), people
         ),
     }
-    return "\n\n".join(f"{title}\n\n{table}" for title, table in tables.items() if table)
+    parts = [f"{title}\n\n{table}" for title, table in tables.items() if table]
+    if control.constant:
+        parts.append(
+            f"Not measured, as the data does not vary in it: {', '.join(control.constant)}"
+        )
+    return "\n\n".join(parts)
 
 
 def _matrix_table(matrix: Tensor | None) -> str:
-    if matrix is None:
+    rows = named_rows(matrix)
+    if not rows:
         return ""
-    rows = [(change, *row) for change, row in zip(CHANGES, matrix.tolist(), strict=True)]
-    return markdown_table(("changed", *FACTORS), rows)
+    values = [(change, *row.values()) for change, row in rows.items()]
+    return markdown_table(("changed", *next(iter(rows.values()))), values)
 
 
 def code_table(errors: Mapping[str, CodeError]) -> str:
@@ -91,13 +96,15 @@ def disentanglement_figure(control: Control, name: str) -> Figure:
 
 
 def _heat_map(axes: Axes, matrix: Tensor) -> AxesImage:
-    shown = axes.imshow(matrix.numpy(), cmap=HEAT_MAP, vmin=0, vmax=FULL)
-    axes.set_xticks(range(len(FACTORS)), FACTORS, rotation=40, ha="right")
-    axes.set_yticks(range(len(CHANGES)), CHANGES)
+    rows = named_rows(matrix)
+    values = np.array([list(row.values()) for row in rows.values()])
+    factors = list(next(iter(rows.values())))
+    shown = axes.imshow(values, cmap=HEAT_MAP, vmin=0, vmax=FULL)
+    axes.set_xticks(range(len(factors)), factors, rotation=40, ha="right")
+    axes.set_yticks(range(len(rows)), list(rows))
     axes.set_xlabel("re-inferred")
     axes.spines[:].set_visible(False)
-    for row, column in torch.cartesian_prod(*map(torch.arange, matrix.shape)).tolist():
-        value = matrix[row, column].item()
+    for (row, column), value in np.ndenumerate(values):
         colour = "black" if value > FULL / 2 else "white"
         axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=9)
     return shown

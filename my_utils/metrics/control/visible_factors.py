@@ -16,6 +16,7 @@ from constants import FLAME_SLICES
 from model.flame import FlameParams
 from model.lbs import batch_rodrigues
 from model.renderer import FaceRenderer, spherical_harmonics_shading
+from my_utils.data.dataset import MIN_STD
 
 _POSE = FLAME_SLICES["pose"].start
 FACTORS = {  # factor: its columns of the parameter vector
@@ -118,15 +119,15 @@ class VisibleFactors(nn.Module):
         """How much each parameter matters to the eye [236]: its share of its factor's variance.
 
         The mean squared change that one standard deviation of it makes, as parts of one in each
-        factor. The camera, which is no factor, has 0.
+        factor. The camera, which is no factor, and factors that never vary have 0.
         """
         weights = torch.zeros_like(mean)
         for factor, columns in FACTORS.items():
             steps = torch.diag(std)[columns]
             moved = self.decode(factor, FlameParams.from_vector(mean + steps))
             still = self.decode(factor, FlameParams.from_vector(mean[None]))
-            effect = (moved - still).square().mean(dim=(1, 2))
-            weights[columns] = effect / effect.sum()
+            effect = (moved - still).square().mean(dim=(1, 2)) * (std[columns] > MIN_STD)
+            weights[columns] = effect / effect.sum().clamp(min=torch.finfo(effect.dtype).tiny)
         return weights
 
 

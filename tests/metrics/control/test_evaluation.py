@@ -1,8 +1,10 @@
 import dataclasses
+import math
 
 import pytest
 import torch
 
+from model.flame import FlameParams
 from my_utils.data.resources import Resources
 from my_utils.errors import UserError
 from my_utils.faces.synthesizer import FaceSynthesizer
@@ -16,7 +18,7 @@ from my_utils.metrics.control.evaluation import (
 from my_utils.metrics.control.regressor import load_regressor
 from my_utils.metrics.control.report import control_tables, disentanglement_figure
 from my_utils.metrics.control.visible_factors import FACTORS
-from tests.support.toy_control import demo_factors
+from tests.support.toy_control import demo_faces, demo_factors
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +96,30 @@ def test_tables_and_figure_show_every_cell(control):
     for axes, matrix in ((left, control.matrix), (right, control.floor_matrix)):
         written = [text.get_text() for text in axes.texts]
         assert written == [f"{value:.2f}" for value in matrix.flatten().tolist()]
+
+
+@pytest.mark.parametrize("tracker", [("texture", "light"), ("expression", "pose", "jaw", "light")])
+def test_what_a_tracker_leaves_constant_is_not_measured_and_said(here, control, tracker):
+    """SMIRK infers neither texture nor light, MICA little but the shape."""
+    faces = held_out(here, 5)
+    vectors = faces.params.to_vector().clone()
+    for factor in tracker:
+        vectors[:, FACTORS[factor]] = vectors[:1, FACTORS[factor]]
+    faces = dataclasses.replace(faces, params=FlameParams.from_vector(vectors), photographer=None)
+    regressor = load_regressor(regressor_path(here))
+    found = measure_control(here, regressor, demo_factors(), faces, batch=8)
+    assert found.constant == list(tracker) and found.errors.keys() == FACTORS.keys() - {*tracker}
+    assert found.to_dict()["matrix"].keys() == {*FACTORS, "style"} - {*tracker}
+    assert all(math.isfinite(measure["value"]) for measure in found.measures().values())
+    tables = control_tables(found)
+    assert "nan" not in tables.lower()
+    assert tables.endswith(f"does not vary in it: {', '.join(tracker)}")
+    (axes, _) = disentanglement_figure(found, "run 29").axes
+    assert len(axes.texts) == (7 - len(tracker)) * (6 - len(tracker))
+
+
+def test_a_constant_factor_has_no_weight():
+    std = torch.ones(236)
+    std[FACTORS["texture"]] = 1e-9
+    weights = demo_factors().component_weights(demo_faces().to_vector().mean(dim=0), std)
+    assert weights.isfinite().all() and not weights[FACTORS["texture"]].any()

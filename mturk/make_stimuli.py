@@ -65,7 +65,7 @@ def main() -> None:
     read_presentation(path, design.factors)  # mistakes show before anything is drawn
     count = picture_count(design)
     if count > MOST_PICTURES and not args.yes:
-        raise UserError(f"{path} asks for {count} pictures: if you mean it, add --yes")
+        raise UserError(f"{design.where}: {count} pictures are many: if you mean it, add --yes")
     folder = path.parent if repeated else synthesizer.outdir(None, f"stimuli/{path.stem}")
     generator = "demo" if args.ckpt == "demo" else synthesizer.file.name
     made = make_set(

@@ -76,6 +76,7 @@ class Design:
     """A design as read and checked."""
 
     path: Path
+    where: str  # file and line of the factors, or of the first
     name: str
     seed: int
     people: Mapping[str, Person]

@@ -33,6 +33,7 @@ def read_design(path: Path, expressions: NamedExpressions) -> Design:
     factors, zipped = read_factors(root, expressions)
     design = Design(
         path=path,
+        where=root.where("factors"),
         name=root.text("name", path.stem),
         seed=root.integer("seed", 0, LARGEST_SEED, 0),
         people=people,

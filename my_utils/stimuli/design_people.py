@@ -99,6 +99,8 @@ def _caricature_source(table: Table, folder: Path, earlier: Mapping[str, Person]
     names = {"original": table.text("caricature"), "reference": table.text("of")}
     for name, key in zip(names.values(), ("caricature", "of"), strict=True):
         table.known(name, earlier, "person above this one called", key)
+    if names["original"] == names["reference"]:
+        raise table.error("a caricature needs another face to be away from", "of")
     return {**names, "amount": table.number("amount", -5, 5)}
 
 

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import torch
 from matplotlib.figure import Figure
 
 from model.flame import FlameParams
 from my_utils.files.atomic import atomic_path
+from my_utils.files.figures import BLUE, ORANGE, STYLE, save_figure
 from my_utils.files.images import from_uint8, save_grid
+from my_utils.files.tables import markdown_table
 from my_utils.stimuli.design import Design
 from my_utils.stimuli.drawing import MASKS, read_png
 from my_utils.stimuli.plan import combinations, written
@@ -18,7 +21,7 @@ from my_utils.stimuli.training_range import beyond_training
 
 MOST_ON_SHEET = 400  # pictures
 MOST_COLUMNS = 15
-BEFORE, AFTER = "#D55E00", "#0072B2"  # told apart with every kind of color vision
+MATCHED_WITHIN = 0.005  # range over the mean
 
 
 def write_report(
@@ -59,17 +62,17 @@ def _spread_table(made: MadeSet) -> str:
         "## Luminance and contrast over the set\n",
         "Linear light, 0 to 1; RMS contrast is the standard deviation over the mean. The range is "
         "largest minus smallest, in percent of the mean.\n",
-        "| region | property | mean before | range before | mean after | range after |",
-        "|---|---|---|---|---|---|",
     ]
+    head = ["region and property", "mean before", "range before", "mean after", "range after"]
+    rows = []
     for region in ("face", "picture"):
         for name in ("luminance", "contrast"):
             cells = []
             for measured in (made.before, made.after):
                 mean, low, high = spread(measured, region, name)
                 cells += [f"{mean:.4f}", f"{100 * (high - low) / mean:.2f} %" if mean else "-"]
-            lines.append(f"| {region} | {name} | {' | '.join(cells)} |")
-    return "\n".join([*lines, ""])
+            rows.append([f"{region} {name}", *cells])
+    return "\n".join([*lines, markdown_table(head, rows), ""])
 
 
 def _flicker_table(made: MadeSet) -> str:
@@ -79,11 +82,9 @@ def _flicker_table(made: MadeSet) -> str:
         "## Steadiness of the continua\n",
         "Change of the change over change, over the head: 0 is a steady fade, 1.7 what unrelated "
         "pictures would give.\n",
-        "| continuum | before | after |",
-        "|---|---|---|",
-        *(f"| {one.name} | {one.before:.3f} | {one.after:.3f} |" for one in made.continua),
     ]
-    return "\n".join([*lines, ""])
+    rows = [[one.name, f"{one.before:.3f}", f"{one.after:.3f}"] for one in made.continua]
+    return "\n".join([*lines, markdown_table(["continuum", "before", "after"], rows), ""])
 
 
 def _spread_sentences(made: MadeSet, design: Design) -> list[str]:
@@ -96,6 +97,12 @@ def _spread_sentences(made: MadeSet, design: Design) -> list[str]:
             ends.append(f"{low:.3f} to {high:.3f} ({100 * (high - low) / max(mean, 1e-9):.2f} %)")
         changed = f", after matching {ends[1]}" if design.match.properties else ""
         sentences.append(f"{name} of the {region}: {ends[0]}{changed}")
+        left = (high - low) / max(mean, 1e-9)
+        if name in design.match.properties and left > MATCHED_WITHIN:
+            sentences.append(
+                f"warning: {name} still differs by {100 * left:.2f} %: black and white end the "
+                "range, so give a target that all pictures can reach"
+            )
     if made.continua:
         before = np.nanmean([one.before for one in made.continua])
         after = np.nanmean([one.after for one in made.continua])
@@ -106,6 +113,7 @@ def _spread_sentences(made: MadeSet, design: Design) -> list[str]:
 # --- pictures -----------------------------------------------------------------------------------
 
 
+@matplotlib.rc_context(STYLE)
 def _save_figure(made: MadeSet, design: Design) -> None:
     """Luminance and contrast of every picture, before and after."""
     region = design.match.region
@@ -117,8 +125,8 @@ def _save_figure(made: MadeSet, design: Design) -> None:
         (panels[1], "contrast", "RMS contrast\n(standard deviation / mean)"),
     ):
         for measured, color, label in (
-            (made.before, BEFORE, "as generated"),
-            (made.after, AFTER, "as finished"),
+            (made.before, ORANGE, "as generated"),
+            (made.after, BLUE, "as finished"),
         ):
             values = [getattr(getattr(one, region), name) for one in measured]
             panel.plot(numbers, values, ".", color=color, label=label, markersize=4)
@@ -126,9 +134,7 @@ def _save_figure(made: MadeSet, design: Design) -> None:
         panel.set_ylim(bottom=0)
     panels[1].set_xlabel(f"picture of the set (measured over the {region})")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
-    for kind, no_date in (("pdf", {"CreationDate": None}), ("png", {})):
-        with atomic_path(made.folder / f"diagnostics.{kind}") as temporary:
-            figure.savefig(temporary, format=kind, dpi=150, metadata=no_date)
+    save_figure(figure, *(made.folder / f"diagnostics.{kind}" for kind in ("pdf", "png")))
 
 
 def _contact_sheet(made: MadeSet, design: Design) -> None:

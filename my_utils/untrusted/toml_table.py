@@ -45,7 +45,7 @@ class Table:
         place = self.place if key is None else (*self.place, key)
         while place and place not in self._lines:
             place = place[:-1]
-        return f"{self._path}, line {self._lines[place]}" if place else str(self._path)
+        return f"{self._path}, line {self._lines[place] if place else 1}"
 
     def take(self, key: str, default: Any = None) -> Any:
         """The value of a key as it is, or the default."""
@@ -82,7 +82,8 @@ class Table:
         """One of these words."""
         value = self.take(key, default)
         if value not in choices:
-            raise self.error(f"{key} = {value!r}: choose one of {', '.join(choices)}", key)
+            given = "is missing" if value is None else f"= {value!r}"
+            raise self.error(f"{key} {given}: choose one of {', '.join(choices)}", key)
         return value
 
     def choices(

@@ -111,7 +111,11 @@ scales = [{ name = "kind", low = "no", high = "yes" }]
 
 
 BAD = {  # design: line, words of the sentence
-    "": (None, "a design needs people"),
+    "": (1, "a design needs people"),
+    "name = 3\n[[people]]\nseed = 1\n": (1, "is not one line of text"),
+    "factors = 3\n[[people]]\nseed = 1\n": (1, "must be a table"),
+    PEOPLE + "[task]\n": (3, "kind is missing"),
+    CARICATURE + 'of = "seed0"\namount = 2\n': (6, "another face"),
     "[[people]\n": (1, "not readable as TOML"),
     "[[people]]\nseed = \n": (2, "not readable as TOML"),
     "seed = 1\nseed = 2\n": (2, "not readable as TOML"),

@@ -13,6 +13,7 @@ FLAME_SLICES = {
     "lighting": slice(209, 236),  # 9 spherical harmonics x RGB, row-major
 }
 PARAM_DIM = 236
+LARGEST_SEED = 2**53 - 1  # the largest whole number that every browser holds exactly
 SHAPE_DIM, EXPRESSION_DIM, TEXTURE_DIM = 100, 50, 50
 
 # What a generator and a discriminator see of the parameters: renderings, or the vector itself.

@@ -6,9 +6,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from constants import demo_root, resources_root
+from constants import LARGEST_SEED, demo_root, resources_root
 from my_utils.errors import UserError
 from my_utils.signals import Stopped, stopping_at_once
+
+MOST_SEEDS = 1_000_000  # in one list
 
 
 def run_script(main: Callable[[], int | None], *, if_stopped: str = "") -> None:
@@ -50,9 +52,9 @@ def positive_int(text: str) -> int:
 
 
 def whole_number(text: str) -> int:
-    """An argparse type: a whole number of at least zero."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
+    """An argparse type: a whole number of at least zero, as seeds are."""
+    if not text.isdecimal() or int(text) > LARGEST_SEED:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {LARGEST_SEED}")
     return int(text)
 
 
@@ -62,8 +64,14 @@ def parse_seeds(text: str, *, option: str = "--seeds") -> list[int]:
     try:
         for part in text.split(","):
             first, dash, last = part.partition("-")
-            seeds += range(int(first), int(last if dash else first) + 1)
-    except ValueError:
+            more = range(int(first), int(last if dash else first) + 1)
+            if more and more[-1] > LARGEST_SEED or len(seeds) + len(more) > MOST_SEEDS:
+                raise UserError(
+                    f"{option} {text!r} is too much: at most {MOST_SEEDS} numbers, none above "
+                    f"{LARGEST_SEED}"
+                )
+            seeds += more
+    except (ValueError, OverflowError):
         seeds = []
     if not seeds or min(seeds) < 0:
         raise UserError(f"{option} {text!r} is not a list of numbers: write for example 0-15,42")

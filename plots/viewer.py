@@ -56,8 +56,9 @@ def main() -> None:
     check_address(args.host, args.port)
 
     from my_utils.viewer.loop import PageLoop
-    from my_utils.viewer.page import LOOPBACK, Page, start_server
+    from my_utils.viewer.page import Page
     from my_utils.viewer.pictures import RememberedRendering
+    from my_utils.viewer.server import LOOPBACK, serve_pages, start_server
     from my_utils.viewer.session import Session
 
     if args.host not in LOOPBACK:
@@ -66,25 +67,19 @@ def main() -> None:
     synthesizer = open_person(args.person, args) if args.person else synthesizer_from_args(args)
     synthesizer.renderer = RememberedRendering(synthesizer.renderer)
     scenes, films = synthesizer.dataset_params(), synthesizer.outdir(args.outdir, "viewer")
-    loop, pages = PageLoop(), {}
-    server = start_server(args.host, args.port)
+    loop = PageLoop()
 
-    @server.on_client_connect
-    def open_page(client) -> None:
+    def make_page(client) -> Page:
         session = Session(synthesizer, scenes, truncation=args.truncation)
-        pages[client.client_id] = Page(client, session, loop, films=films)
+        return Page(client, session, loop, films=films)
 
-    @server.on_client_disconnect
-    def close_page(client) -> None:
-        page = pages.pop(client.client_id)
-        loop.post(page, page.close)
-
+    server = start_server(args.host, args.port)
+    serve_pages(server, loop, make_page)
     try:
         print(f"the viewer is at {server.url} (Ctrl-C ends it)", flush=True)
         loop.run()
     except KeyboardInterrupt:  # the usual end
-        for page in list(pages.values()):
-            page.close()
+        loop.close_all()
     finally:
         server.stop()
 

@@ -3,6 +3,7 @@ import signal
 
 import pytest
 
+from constants import LARGEST_SEED
 from my_utils.cli import parse_seeds, positive_int, run_script
 from my_utils.errors import UserError
 from my_utils.signals import Stopped
@@ -19,6 +20,13 @@ def test_seeds_are_numbers_and_ranges(text, seeds):
 def test_other_seeds_are_refused(text):
     with pytest.raises(UserError, match="--pairs .* is not a list of numbers"):
         parse_seeds(text, option="--pairs")
+
+
+@pytest.mark.parametrize("text", ["0-9999999999", "9007199254740992", "1,0-1000000", "9" * 400])
+def test_too_many_and_too_large_seeds_are_refused_at_once(text):
+    with pytest.raises(UserError, match="--seeds .* is too much|is not a list"):
+        parse_seeds(text)
+    assert parse_seeds(str(LARGEST_SEED)) == [LARGEST_SEED]
 
 
 def test_positive_int():

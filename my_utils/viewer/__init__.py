@@ -1,4 +1,4 @@
 """The page with sliders.
 
-Reading order: state, light, session, pictures, page, loop.
+Reading order: state, light, session, pictures, page, loop, server.
 """

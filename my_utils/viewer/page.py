@@ -1,16 +1,11 @@
-"""The viewer's page in one browser tab: sliders, buttons, pictures and the mesh in 3D.
-
-viser and not gradio: its mesh takes new vertices without a reload, each tab has a state of its own,
-and it installs ten small packages where gradio needs forty and exchanges Pillow for an older one.
-"""
+"""The viewer's page in one browser tab: sliders, buttons, pictures and the mesh in 3D."""
 
 import contextlib
-import io
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import viser
@@ -26,8 +21,6 @@ from my_utils.viewer.state import ViewerState
 
 Action = Callable[[], object]
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-OWN_PAGE = re.compile(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")
 FILM_FPS = 12  # about as many pictures as a CPU draws in a second
 OPEN_FOLDERS = ("Head pose (degrees)", "Style and camera")
 MESH_COLOUR = (170, 165, 160)
@@ -40,53 +33,15 @@ HELP = (
     "from number to number, the **up and down arrows** change it. Drag the mesh to turn it."
 )
 NOT_SAVED = "*These two are drawn, but the parameters of GIF do not hold them: they are not saved.*"
+RECORD = "Record a film (F)"
 FILM_HELP = "*A film shows every picture that is drawn from now on; pauses are left out.*"
 
 
-class LocalServer(viser.ViserServer):
-    """A server that never opens viser's tunnel to the internet, which any page could ask for."""
-
-    def request_share_url(self, verbose: bool = True) -> None:
-        return None
-
-    @property
-    def url(self) -> str:
-        """Where the page is; a server for every address is reached at this machine's own."""
-        host = "localhost" if self.get_host() == "0.0.0.0" else self.get_host()  # noqa: S104
-        return f"http://{host}:{self.get_port()}"
-
-    def refuse_other_pages(self) -> None:
-        """Hang up on every page but this machine's own: viser lets any website press buttons."""
-        connections = self._websock_server  # the only ones who know where a page is from
-
-        async def refuse(connection: viser.infra.WebsockClientConnection) -> None:
-            websocket = connections._live_connections[connection.client_id]
-            origin = websocket.request.headers.get("Origin")
-            if origin is not None and not OWN_PAGE.fullmatch(origin):
-                await websocket.close(1008, "a page of another website")
-
-        connections.on_client_connect(refuse)
-        connections.disconnect_all_clients()  # who came before; own pages come again
-
-
-def start_server(host: str, port: int) -> LocalServer:
-    """A server without widgets, which prints nothing; port 0 takes any free one.
-
-    At this machine's own address it answers its own page alone, and no other that is open in the
-    same browser.
-    """
-    with contextlib.redirect_stdout(io.StringIO()):
-        server = LocalServer(host, port, label="GIF viewer", verbose=False)
-    if host in LOOPBACK:
-        server.refuse_other_pages()
-    server.gui.configure_theme(show_logo=False, show_share_button=False)
-    server.scene.configure_default_lights(cast_shadow=False)  # slow where there is no GPU
-    server.scene.configure_environment_map(None)
-    return server
-
-
 class Page:
-    """The widgets of one person; everything after building runs on the loop's thread."""
+    """The widgets of one person; everything runs on the loop's thread.
+
+    What a browser sends is checked by the session, whatever its widgets allow.
+    """
 
     def __init__(
         self, client: viser.ClientHandle, session: Session, loop: PageLoop, *, films: Path
@@ -106,11 +61,14 @@ class Page:
         loop.post(self, self._show_values)
 
     def do(self, action: Action) -> None:
-        """Do it, and show a person's mistake on the page."""
+        """Do it, and say on the page where it does not work."""
         try:
             action()
         except UserError as error:
-            self._client.add_notification("This did not work", str(error), color="red")
+            self._say(str(error))
+        except Exception:
+            self._say("The viewer failed at this: it says why where it was started.")
+            raise
 
     def draw(self) -> None:
         """Show the state, if it has changed since the last time."""
@@ -126,12 +84,15 @@ class Page:
             self._mesh.vertices = self._drawing.vertices
             self._client.flush()
         if self._film:
-            self._film.add(self._drawing.pixels())
+            self._add_to_film(self._film)
 
     def close(self) -> None:
         """The tab is gone: finish its film."""
         self._film = None
         self._recording.close()
+
+    def _say(self, sentence: str) -> None:
+        self._client.add_notification("This did not work", sentence, color="red")
 
     # --- what a person asks for, beyond the session -------------------------------------------
 
@@ -166,13 +127,23 @@ class Page:
             name = f"film-{datetime.now():%Y-%m-%d-%H-%M-%S}-{self._client.client_id}.mp4"
             writer = FilmWriter(self._films / name, fps=FILM_FPS)
             self._film = self._recording.enter_context(writer)
-            self._film.add(self._drawing.pixels())
+            self._add_to_film(self._film)
             self._film_button.label, self._film_button.color = "Stop the film (F)", "red"
         else:
             film, self._film = self._film, None
-            self._film_button.label, self._film_button.color = "Record a film (F)", None
+            self._film_button.label, self._film_button.color = RECORD, None
             self._recording.close()
             self._download(film.path.name, film.path.read_bytes)
+
+    def _add_to_film(self, film: FilmWriter) -> None:
+        """The newest picture; a film that fails ends, as on a full disk."""
+        assert self._drawing is not None  # something is drawn before it is filmed
+        try:
+            film.add(self._drawing.pixels())
+        except Exception:
+            self._film, self._recording = None, contextlib.ExitStack()
+            self._film_button.label, self._film_button.color = RECORD, None
+            raise
 
     # --- building -----------------------------------------------------------------------------
 
@@ -233,14 +204,9 @@ class Page:
         save = {"Picture": ("P", picture), "Parameters": ("X", parameters)}
         self._add_button_group("Save", save)
         upload = gui.add_upload_button("Load parameters (.npz)", mime_type=".npz")
-        self._when(
-            upload.on_upload, lambda event: self._and_show(partial(self._load, event.target.value))
-        )
+        self._when(upload.on_upload, self._and_show(self._load))
         self._loaded_face = gui.add_slider("Face in the file", 1, 1, 1, 1, visible=False)
-        self._when(
-            self._loaded_face.on_update,
-            lambda event: self._and_show(partial(session.show_loaded, event.target.value)),
-        )
+        self._when(self._loaded_face.on_update, self._and_show(session.show_loaded))
         self._film_button = self._add_button("Record a film", "F", self._start_or_stop_film)
         gui.add_markdown(FILM_HELP)
 
@@ -268,43 +234,48 @@ class Page:
         self._change_with(slider.name, handle)
 
     def _change_with(self, name: str, handle: viser.GuiInputHandle) -> None:
-        change = self._session.history.change
-        self._when(handle.on_update, lambda event: partial(change, name, event.target.value))
+        self._when(handle.on_update, partial(self._session.history.change, name))
 
     def _add_button(self, label: str, key: str, action: Action) -> viser.GuiButtonHandle:
         button = self._gui.add_button(f"{label} ({key})")
-        self._when(button.on_click, lambda event: self._and_show(action))
+        self._when(button.on_click, self._and_show(lambda _: action()))
         self._add_shortcut(label, key, action)
         return button
 
     def _add_button_group(self, label: str, actions: Mapping[str, tuple[str, Action]]) -> None:
         captions = {f"{name} ({key})": action for name, (key, action) in actions.items()}
         group = self._gui.add_button_group(label, tuple(captions))
-        self._when(group.on_click, lambda event: self._and_show(captions[event.target.value]))
+        self._when(group.on_click, self._and_show(partial(self._choose, captions)))
         for name, (key, action) in actions.items():
             self._add_shortcut(name, key, action)
 
     def _add_shortcut(self, label: str, key: str, action: Action) -> None:
         command = self._gui.add_command(label, hotkey=key)
-        self._when(command.on_trigger, lambda event: self._and_show(action))
+        self._when(command.on_trigger, self._and_show(lambda _: action()))
 
-    def _and_show(self, action: Action) -> Action:
+    def _choose(self, actions: Mapping[str, Action], caption: object) -> None:
+        if caption not in actions:
+            raise UserError("there is no such button")
+        actions[str(caption)]()
+
+    def _and_show(self, action: Callable[[Any], object]) -> Callable[[Any], object]:
         """The action, after which the widgets move to its result.
 
         Not after moving a slider: the hand may already be further.
         """
 
-        def do() -> None:
-            action()
+        def do(value: object) -> None:
+            action(value)
             self._show_values()
 
         return do
 
-    def _when(self, register: Callable, choose: Callable[[viser.GuiEvent], Action]) -> None:
-        """Have the loop do what `choose` makes of an event. Being async keeps events in order."""
+    def _when(self, register: Callable, action: Callable[[Any], object]) -> None:
+        """Have the loop do it with the widget's value. Being async keeps events in order."""
 
         async def post(event: viser.GuiEvent) -> None:
             if event.client_id is not None:  # else the page itself has set the value
-                self._loop.post(self, choose(event))
+                value = getattr(event.target, "value", None)
+                self._loop.post(self, partial(action, value))
 
         register(post)

@@ -108,8 +108,10 @@ class Session:
     def show_loaded(self, number: int) -> None:
         """Show a face of the loaded file, counted from 1, with its own camera."""
         params, seeds = self._loaded
+        if number not in range(1, len(seeds) + 1):
+            raise UserError(f"there is no face {number} in the file that was loaded")
         truncation = self.state.values["Truncation"]
-        row, seed = params[number - 1], seeds[number - 1]
+        row, seed = params[int(number) - 1], seeds[int(number) - 1]
         self._synthesizer.check_styles([seed])
         state = ViewerState.of(row, seed, truncation=truncation, center_eyes=False)
         self.history.set(state)

@@ -11,13 +11,33 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
+from constants import LARGEST_SEED
 from model.camera import fit_camera_to_eyes
 from model.flame import FLAME, FlameParams
+from my_utils.errors import UserError
 from my_utils.faces.sliders import COMPONENTS, NECK_AND_EYES, SLIDERS
+from my_utils.untrusted.text import shown
 from my_utils.viewer.light import adjust_light, light_direction
 
 Value = float | int | bool
+RANGES = {slider.name: (slider.low, slider.high) for group in SLIDERS.values() for slider in group}
 AT_REST = {slider.name: 0.0 for slider in SLIDERS[NECK_AND_EYES]}
+
+
+def checked_value(name: str, value: object) -> Value:
+    """What a browser sent for a value of the state; UserError where it cannot be that."""
+    if name == "Centre eyes":
+        return bool(value)
+    if not isinstance(value, int | float):
+        raise UserError(f"{name} is no number: {shown(value)}")
+    if name == "Style seed":
+        if not 0 <= value <= LARGEST_SEED or value != int(value):
+            raise UserError(f"the style seed must be a whole number from 0 to {LARGEST_SEED}")
+        return int(value)
+    low, high = RANGES[name]
+    if not low <= value <= high:
+        raise UserError(f"{name} must be a number from {low:g} to {high:g}")
+    return float(value)
 
 
 class PosedFace(NamedTuple):
@@ -67,9 +87,13 @@ class ViewerState:
             values |= {f"{name} {k + 1}": value for k, value in enumerate(row)}
         return ViewerState(params, values, off_center)
 
-    def change(self, name: str, value: Value) -> "ViewerState":
-        """The same face with one value exchanged."""
-        return replace(self, values={**self.values, name: value})
+    def change(self, name: str, value: object) -> "ViewerState":
+        """The same face with one value exchanged, as a browser sent it.
+
+        Raises:
+            UserError: there is no such value, or it is outside its range.
+        """
+        return replace(self, values={**self.values, name: checked_value(name, value)})
 
     def at_rest(self) -> "ViewerState":
         """The same face with neck and eyes at rest, as parameter files hold it."""
@@ -137,7 +161,7 @@ class History:
         self._future.clear()
         self.state, self._last_name = state, ""
 
-    def change(self, name: str, value: Value) -> None:
+    def change(self, name: str, value: object) -> None:
         """Exchange one value; changes of the same value in a row, as by dragging, are one step."""
         if name == self._last_name:
             self.state = self.state.change(name, value)

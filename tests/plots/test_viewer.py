@@ -222,7 +222,7 @@ def test_control_c_ends_it(checkpoint, demo_folder, tmp_path):
 
 def test_no_page_can_open_a_tunnel():
     pytest.importorskip("viser", reason="needs `pip install -r requirements-viewer.txt`")
-    from my_utils.viewer.page import start_server
+    from my_utils.viewer.server import start_server
 
     server = start_server("127.0.0.1", 0)
     assert server.request_share_url() is None

@@ -371,7 +371,7 @@ def test_the_viewer_answers_its_own_page_alone():
     import websockets.sync.client
     from websockets.exceptions import ConnectionClosed
 
-    from my_utils.viewer.page import start_server
+    from my_utils.viewer.server import start_server
 
     server = start_server("127.0.0.1", 0)
     address = f"ws://127.0.0.1:{server.get_port()}"

@@ -101,6 +101,23 @@ def test_plain_arrays_are_read_too(tmp_path):
     assert same(restricted_load(tmp_path / "a.npy"), np.arange(6).reshape(2, 3))
 
 
+def chumpy_object(name, **state):
+    """The bytes of an object of chumpy, which no longer installs."""
+    made = f"\x80\x02cchumpy.ch\n{name}\n)\x81".encode("latin1")
+    return made + pickle.dumps(state, 2)[2:-1] + b"b."
+
+
+@pytest.mark.parametrize("name", ["negative", "exp", "sum", "transpose", "Ch_like", "add"])
+@pytest.mark.parametrize("operand", ["x", "a"])
+def test_a_chumpy_expression_is_not_read_as_its_operand(tmp_path, name, operand):
+    path = tmp_path / "a.pkl"
+    path.write_bytes(chumpy_object(name, **{operand: np.arange(3.0)}))
+    with pytest.raises(ValueError, match=f"expression '{name}' is not plain array data"):
+        np.asarray(restricted_load(path))
+    path.write_bytes(chumpy_object("Ch", x=np.arange(3.0)))
+    assert np.asarray(restricted_load(path)).tolist() == [0, 1, 2]
+
+
 # What array data never does.
 
 

@@ -29,7 +29,8 @@ def file_names(files: Sequence[Path], root: Path) -> dict[Path, str]:
     )
     if len(files) < 2 or len(set(names.values())) > 1:
         return names
-    return {file: _run_number(_parts(file, root)[:-1]) or str(file) for file in files}
+    parts = {file: _parts(file.with_suffix(""), root) for file in files}
+    return {file: _run_number(path[:-1]) or "/".join(path) for file, path in parts.items()}
 
 
 def names_without_face_number(folders: Sequence[Path], root: Path) -> dict[Path, str]:

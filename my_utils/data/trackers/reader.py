@@ -35,7 +35,8 @@ RESOURCES_VERSION = "2020"  # of the FLAME that GIF was made with
 CROP_COLUMNS = ("name", *Crop._fields)
 DICTIONARIES = (".npy", ".npz", ".pkl", ".pt", ".mat")
 FRAMES = (".frame", ".pt")
-MATRICES = ("light", "lightcode", "lit", "lights", "K")  # others are vectors
+MATRICES = ("light", "lightcode", "lit", "lights", "K")
+NUMBERS = ("fov",)  # other fields are vectors
 NEUTRAL_FILE = "canonical_flame_param.npz"  # in VHAP's exports: a shape, and no face
 PLACES = "ids: the places of the faces in their file, from 0"
 CROPPED = "camera: of the crop that the tool made; --crops tells where it is in the photograph"
@@ -181,7 +182,7 @@ def _rows(
 
 def _row(field: str, value: object, number: int, count: int) -> object:
     """What a field says of one of the faces; what they all share stays as it is."""
-    own_axes = 2 if field in MATRICES else 1
+    own_axes = 2 if field in MATRICES else 0 if field in NUMBERS else 1
     if isinstance(value, np.ndarray) and value.ndim > own_axes and len(value) == count:
         return value[number]
     return value

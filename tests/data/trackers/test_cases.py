@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 
 from model.flame import FLAME
 from my_utils.data.trackers.cameras import perspective_projection
@@ -216,6 +217,38 @@ def test_a_dictionary_by_name_and_frames_of_one_run_each_are_read(tmp_path):
         (tmp_path / "runs" / run / "checkpoint").mkdir(parents=True)
         (tmp_path / "runs" / run / "checkpoint" / "00000.frame").write_bytes(frame)
     assert list(read("pixel3dmm", tmp_path / "runs")) == ["00017", "00023"]
+    (tmp_path / "runs" / "00023_nV1_noPho_uv2000.0_n1000.0").rename(tmp_path / "runs" / "zoe")
+    names = list(read("pixel3dmm", tmp_path / "runs"))
+    assert names == ["00017", "zoe/checkpoint/00000"]
+
+
+def test_a_batch_of_flame_head_tracker_has_a_camera_for_each(tmp_path):
+    single = [restricted_load(case(3) / f"{n:05d}.npz") for n in range(3)]
+    batch = {name: np.concatenate([one[name] for one in single]) for name in single[0]}
+    expected = read("flame-head-tracker", case(3))
+    for left_out in ((), ("K",)):
+        kept = {name: value for name, value in batch.items() if name not in left_out}
+        np.savez(tmp_path / "batch.npz", **kept)
+        found = read("flame-head-tracker", tmp_path / "batch.npz")
+        for name, face in found.items():
+            for part, other in zip(face.perspective, expected[name].perspective, strict=True):
+                np.testing.assert_allclose(part, other, atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["texture", "mesh_rendered", "neck_pose"])
+def test_the_light_of_photometric_fitting_is_turned_into_the_camera_s_axes(tmp_path, mode):
+    fields = restricted_load(case(3) / "00001.npz")
+    fields.pop("neck_pose")
+    fields["light"] = np.zeros((1, 9, 3), np.float32)
+    fields["light"][0, 1] = 1  # along the head's x
+    np.savez(tmp_path / "00001.npz", **fields)
+    (of_deca,) = read("flame-head-tracker", tmp_path).values()
+    np.testing.assert_array_equal(of_deca.lighting, fields["light"][0])
+    np.savez(tmp_path / "00001.npz", **fields, **{mode: np.zeros((1, 3), np.float32)})
+    (turned,) = read("flame-head-tracker", tmp_path).values()
+    yaw, pitch, roll = fields["cam"][0, :3]
+    to_world = Rotation.from_euler("ZYX", [roll, yaw, pitch]).as_matrix()
+    np.testing.assert_allclose(turned.lighting[1:4, 0], to_world.T[:, 0], atol=1e-6)
 
 
 def test_light_of_nine_faces_is_not_taken_for_theirs(tmp_path):

@@ -18,6 +18,7 @@ from constants import LMDB_SIZES, RENDER_SIZE
 from model.flame import FlameParams
 from model.mesh import UvLayout
 from model.texture_sampler import texel_table_from_uv
+from my_utils.data.head_writer import save_template_mesh, save_texture_space
 from my_utils.data.lmdb_images import image_key
 from my_utils.data.origins import origin_records
 from my_utils.data.parameters import ParameterTable, save_parameters
@@ -108,24 +109,12 @@ def _write_flame_model(path: Path) -> None:
 
 
 def _write_template_mesh(path: Path) -> None:
-    assets, layout = head_assets(), uv_layout()
-    lines = [f"v {x:.6f} {y:.6f} {z:.6f}" for x, y, z in assets.v_template]
-    lines += [f"vt {u:.6f} {v:.6f}" for u, v in layout.coordinates]
-    corners = np.stack([assets.faces, layout.faces], axis=-1) + 1
-    lines += ["f " + " ".join(f"{v}/{vt}" for v, vt in face) for face in corners]
-    path.write_text("\n".join(lines) + "\n")
+    assets = head_assets()
+    save_template_mesh(path, assets.v_template, assets.faces, uv_layout())
 
 
 def _write_texture_space(path: Path) -> None:
-    space, layout = texture_space(), uv_layout()
-    with path.open("wb") as file:
-        np.savez(
-            file,
-            mean=space.mean.astype(np.float16),
-            tex_dir=space.directions.astype(np.float16),
-            vt=layout.coordinates,
-            ft=layout.faces.astype(np.uint32),
-        )
+    save_texture_space(path, texture_space(), uv_layout())
 
 
 def _write_texel_table(path: Path) -> None:

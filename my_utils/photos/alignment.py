@@ -103,8 +103,7 @@ def cut_out(
 
     What lies beyond the borders of the picture is its mirror image, as in FFHQ, or black.
     """
-    height, width = pixels.shape[:2]
-    if square == OrientedSquare(width / 2, height / 2, size):
+    if pixels.shape[:2] == (size, size) and square == OrientedSquare(size / 2, size / 2, size):
         return pixels
     part, corner = _with_margins(pixels, square, beyond)
     picture, affine = Image.fromarray(part), square.to_picture(size)

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from constants import RENDER_SIZE
-from model.flame import FlameParams
-from model.renderer import FaceRenderer
+from model.flame import FLAME, FlameParams, FlameTexture, TextureSpace
+from model.renderer import FaceRenderer, MeshRenderer
 from my_utils.data.resources import Resources
 from my_utils.photos.alignment import OrientedSquare, align, cut_out, inverse, transform
 from my_utils.photos.appearance_fit import color_residuals, fit_appearance
@@ -69,20 +69,33 @@ class FittingHead:
     Args:
         resources: of the head, its texture space, layout and face mask.
         networks: folder of the landmark networks; by default that of the resources folder.
+        texture_space: instead of the folder's, in the same layout.
 
     Raises:
         UserError: a file is missing or damaged, or LiteRT is not installed.
     """
 
-    def __init__(self, resources: Resources, networks: Path | None = None):
-        resources.require("flame_model", "template_mesh", "texture_space", "face_mask")
-        self.resources = resources
+    def __init__(
+        self,
+        resources: Resources,
+        networks: Path | None = None,
+        *,
+        texture_space: TextureSpace | None = None,
+    ):
+        resources.require("flame_model", "template_mesh")
+        if texture_space is None:
+            resources.require("texture_space", "face_mask")
+        self.resources, self._texture_space = resources, texture_space
         self.networks = networks or resources.paths.landmark_networks
         self.detector = LandmarkDetector(self.networks)
 
     @functools.cached_property
     def renderer(self) -> FaceRenderer:
-        return self.resources.face_renderer(RENDER_SIZE)
+        if self._texture_space is None:
+            return self.resources.face_renderer(RENDER_SIZE)
+        flame = FLAME(self.resources.flame)
+        mesh_renderer = MeshRenderer(flame.faces, self.resources.uv, size=RENDER_SIZE)
+        return FaceRenderer(flame, FlameTexture(self._texture_space), mesh_renderer)
 
     @functools.cached_property
     def embedding(self) -> FaceMeshEmbedding:

@@ -57,6 +57,7 @@ def test_what_is_aligned_already_stays_as_it_is():
     assert align(aligned + 40, width=256, height=256) == ffhq_square(aligned + 40)
     pixels = smooth_picture(256, 256)
     assert cut_out(pixels, OrientedSquare(128, 128, 256), 256) is pixels
+    assert np.array_equal(cut_out(pixels, OrientedSquare(128, 128, 64), 64), pixels[96:160, 96:160])
 
 
 def test_the_map_back_to_the_photograph():

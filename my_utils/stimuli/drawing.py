@@ -5,8 +5,9 @@ design or of a stopped run are found again and never mixed up. Each is drawn by 
 the last digits of the arithmetic depend on its neighbours, and the set would not come out the same.
 """
 
+import contextlib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,22 @@ from my_utils.stimuli.plan import Stimulus
 from my_utils.stimuli.surface import view_surface
 
 GENERATED, MASKS = "generated", "masks"  # folders of a set
+SMALL = 128  # pixels
 HEAD_LEVEL, FACE_LEVEL = 128, 255  # of masks; 0 beside the head
+
+
+@contextlib.contextmanager
+def threads_for(resolution: int) -> Iterator[None]:
+    """One thread while small pictures are drawn one by one: their operations are shorter than it
+    takes threads to meet, which on a busy machine costs twenty times the work itself.
+    """
+    before = torch.get_num_threads()
+    if resolution <= SMALL:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def picture_key(picture: Stimulus, generator_sha256: str, truncation: float) -> str:

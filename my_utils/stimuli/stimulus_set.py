@@ -17,7 +17,14 @@ from my_utils.faces.named_factors import NamedExpressions
 from my_utils.faces.synthesizer import FaceSynthesizer
 from my_utils.files.atomic import atomic_path, remove_partial_files
 from my_utils.stimuli.design import PEOPLE_FILE, Design
-from my_utils.stimuli.drawing import MASKS, draw_missing, picture_key, write_masks, write_png
+from my_utils.stimuli.drawing import (
+    MASKS,
+    draw_missing,
+    picture_key,
+    threads_for,
+    write_masks,
+    write_png,
+)
 from my_utils.stimuli.finishing import Unfinished, compose, unfinished_series
 from my_utils.stimuli.image_properties import (
     Region,
@@ -92,14 +99,15 @@ def make_set(
     with atomic_path(folder / DESIGN) as temporary:
         temporary.write_bytes(design_bytes)
     save_people(folder / PEOPLE_FILE, design, people)
-    drawn = draw_missing(folder, pictures, keys, synthesizer, design.truncation)
-    write_masks(folder, pictures, synthesizer, size)
+    with threads_for(synthesizer.config.resolution):
+        drawn = draw_missing(folder, pictures, keys, synthesizer, design.truncation)
+        write_masks(folder, pictures, synthesizer, size)
+        if design.labels:
+            write_labels(folder, pictures, keys, synthesizer, size, design.labels)
     before, after, continua = _finish(design, folder, pictures, keys, size)
     _remove_others(folder, {picture.name for picture in pictures})
     made = MadeSet(folder, pictures, before, after, continua, drawn, size)
     write_table(made, design, generator_sha256)
-    if design.labels:
-        write_labels(folder, pictures, keys, synthesizer, size, design.labels)
     return made
 
 

@@ -14,8 +14,13 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from my_utils.cli import add_resource_options, resource_folder, run_script, script_parser
-from my_utils.runs.config import add_config_options, config_from_args
+from my_utils.cli import (
+    add_resource_options,
+    resource_folder,
+    run_script,
+    script_parser,
+)
+from my_utils.runs.config import add_config_options, config_from_args, run_number
 
 if TYPE_CHECKING:  # they bring torch, which --help does without
     from my_utils.training.state import TrainingJob, TrainingState
@@ -23,7 +28,9 @@ if TYPE_CHECKING:  # they bring torch, which --help does without
 
 def parse_args() -> argparse.Namespace:
     parser = script_parser(__doc__)
-    parser.add_argument("--run_id", type=int, default=0, help="which run to train (default: 0)")
+    parser.add_argument(
+        "--run_id", type=run_number, default=0, help="which run to train (default: 0)"
+    )
     parser.add_argument(
         "--ckpt",
         type=Path,
@@ -31,6 +38,8 @@ def parse_args() -> argparse.Namespace:
         help="continue from this training state (.pt) or released checkpoint (.model)",
     )
     parser.add_argument("--dry_run", action="store_true", help="show what would happen, and stop")
+    # `python -m torch.distributed.launch` passes it, and sets what counts in the environment.
+    parser.add_argument("--local-rank", "--local_rank", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda:0 ... (auto)")
     add_resource_options(parser)
     add_config_options(parser)

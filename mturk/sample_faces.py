@@ -19,7 +19,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import add_resource_options, positive_int, run_script, script_parser, whole_number
+from my_utils.cli import (
+    add_resource_options,
+    number,
+    positive_int,
+    run_script,
+    script_parser,
+    whole_number,
+)
 from my_utils.faces.options import (
     add_generator_options,
     choose_checkpoints,
@@ -40,7 +47,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--batch", type=positive_int, default=8, help="faces drawn at once (8)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda:0 ... (auto)")
     parser.add_argument(
-        "--truncation", type=float, default=1.0, help="1 keeps styles, 0 is the mean style (1)"
+        "--truncation",
+        type=number(-10, 10),
+        default=1.0,
+        help="1 keeps styles, 0 is the mean (1)",
     )
     parser.add_argument(
         "--outdir",

@@ -1,16 +1,21 @@
 """What every script shares: how it ends, what numbers it takes, and the resources folder."""
 
 import argparse
+import contextlib
 import inspect
+import math
+import os
 import sys
-from collections.abc import Callable
+import urllib.parse
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, NoReturn, TextIO, cast
 
 from constants import LARGEST_SEED, demo_root, resources_root
 from my_utils.errors import UserError
 from my_utils.signals import Stopped, stopping_at_once
 
-MOST_SEEDS = 1_000_000  # in one list
+MOST_SEEDS = 1_000_000
 
 
 def run_script(main: Callable[[], int | None], *, if_stopped: str = "") -> None:
@@ -19,43 +24,119 @@ def run_script(main: Callable[[], int | None], *, if_stopped: str = "") -> None:
     That is any UserError, and a file or folder that cannot be read or written. Ctrl-C and SIGTERM
     end it with one line too, which says `if_stopped`, and with exit status 128 + signal.
     """
+    with contextlib.ExitStack() as streams:
+        output, errors = (cast(TextIO, LastingOutput(one)) for one in (sys.stdout, sys.stderr))
+        streams.enter_context(contextlib.redirect_stdout(output))
+        streams.enter_context(contextlib.redirect_stderr(errors))
+        status = _status_of(main, if_stopped)
+        output.flush()
+    sys.exit(status)
+
+
+def _status_of(main: Callable[[], int | None], if_stopped: str) -> int:
     try:
         with stopping_at_once():
-            status = main()
+            return main() or 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        status = 2
+        return 2
     except OSError as error:
         if error.filename is None:
             raise
         print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
-        status = 2
+        return 2
     except Stopped as stopped:
         print("; ".join(filter(None, [f"stopped by {stopped.name}", if_stopped])), file=sys.stderr)
-        status = stopped.status
-    sys.exit(status or 0)
+        return stopped.status
 
 
-def script_parser(docstring: str) -> argparse.ArgumentParser:
+class LastingOutput:
+    """A standard stream whose end is not the end of the work.
+
+    Where its reader has gone (`... | head`) or the disk behind it is full, that is said once on
+    standard error, and everything later goes nowhere.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with self._lasting():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with self._lasting():
+            self._stream.flush()
+
+    @contextlib.contextmanager
+    def _lasting(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            # What waits in its buffer goes to the new place too, now or when Python ends.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+            if self is not sys.stderr:
+                print(f"note: standard output is lost ({error.strerror})", file=sys.stderr)
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are one sentence, as all others are."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message} (--help explains every option)\n")
+
+
+def script_parser(docstring: str) -> Parser:
     """A parser whose help text is the script's docstring, laid out as written there."""
-    return argparse.ArgumentParser(
+    return Parser(
         description=inspect.cleandoc(docstring),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
 
+def whole_number(text: str, least: int = 0) -> int:
+    """An argparse type: a whole number of at least zero, such as a seed."""
+    if not text.isdecimal() or len(text) > 16 or not least <= int(text) <= LARGEST_SEED:
+        raise argparse.ArgumentTypeError(
+            f"{text[:40]!r} is not a whole number from {least} to {LARGEST_SEED}"
+        )
+    return int(text)
+
+
 def positive_int(text: str) -> int:
     """An argparse type: a whole number of at least one."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
+    return whole_number(text, least=1)
 
 
-def whole_number(text: str) -> int:
-    """An argparse type: a whole number of at least zero, as seeds are."""
-    if not text.isdecimal() or int(text) > LARGEST_SEED:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {LARGEST_SEED}")
-    return int(text)
+def number(least: float, most: float) -> Callable[[str], float]:
+    """An argparse type: a number from `least` to `most`."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(
+                f"{text[:40]!r} is not a number from {least:g} to {most:g}"
+            )
+        return value
+
+    return read
+
+
+def web_address(text: str) -> str:
+    """An argparse type: an address that a browser can open."""
+    address = urllib.parse.urlsplit(text)
+    if address.scheme not in ("http", "https") or not address.hostname or " " in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an address that begins with https://")
+    return text
 
 
 def parse_seeds(text: str, *, option: str = "--seeds") -> list[int]:
@@ -64,16 +145,13 @@ def parse_seeds(text: str, *, option: str = "--seeds") -> list[int]:
     try:
         for part in text.split(","):
             first, dash, last = part.partition("-")
-            more = range(int(first), int(last if dash else first) + 1)
-            if more and more[-1] > LARGEST_SEED or len(seeds) + len(more) > MOST_SEEDS:
-                raise UserError(
-                    f"{option} {text!r} is too much: at most {MOST_SEEDS} numbers, none above "
-                    f"{LARGEST_SEED}"
-                )
-            seeds += more
-    except (ValueError, OverflowError):
+            numbers = range(whole_number(first), whole_number(last if dash else first) + 1)
+            if len(seeds) + len(numbers) > MOST_SEEDS:
+                raise UserError(f"{option} {text!r} are more than {MOST_SEEDS:,} numbers")
+            seeds += numbers
+    except argparse.ArgumentTypeError:
         seeds = []
-    if not seeds or min(seeds) < 0:
+    if not seeds:
         raise UserError(f"{option} {text!r} is not a list of numbers: write for example 0-15,42")
     return seeds
 

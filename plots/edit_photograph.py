@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import positive_int, run_script, script_parser, whole_number
+from my_utils.cli import number, positive_int, run_script, script_parser, whole_number
 from my_utils.errors import UserError
 from my_utils.faces.options import add_synthesis_options, open_person, synthesizer_from_args
 
@@ -45,7 +45,9 @@ def parse_args() -> argparse.Namespace:
     )
     edits.add_argument("--steps", type=positive_int, default=5, help="pictures of a range (5)")
     edits.add_argument("--frames", type=positive_int, default=30, help="of a film, per change (30)")
-    edits.add_argument("--fps", type=float, default=30, help="frames per second of a film (30)")
+    edits.add_argument(
+        "--fps", type=number(0.1, 1000), default=30, help="frames per second of a film (30)"
+    )
     edits.add_argument(
         "--paste", action="store_true", help="put edits back into the whole photograph, too"
     )
@@ -57,7 +59,7 @@ def parse_args() -> argparse.Namespace:
         help="its parameters, of one face; the photograph is an aligned crop then",
     )
     person.add_argument("--tune", type=whole_number, metavar="N", help="steps of tuning; 0: none")
-    person.add_argument("--seed", type=int, default=0, help="of the tuning (0)")
+    person.add_argument("--seed", type=whole_number, default=0, help="of the tuning (0)")
     return parser.parse_args()
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import parse_seeds, positive_int, run_script, script_parser
+from my_utils.cli import number, parse_seeds, positive_int, run_script, script_parser
 from my_utils.errors import UserError
 from my_utils.faces.options import add_synthesis_options, synthesizer_from_args
 
@@ -44,7 +44,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--frames", type=positive_int, default=30, help="from one face to the next (30)"
     )
-    parser.add_argument("--fps", type=float, default=30, help="frames per second (30)")
+    parser.add_argument("--fps", type=number(0.1, 1000), default=30, help="frames per second (30)")
     parser.add_argument(
         "--format", nargs="+", default=["mp4"], choices=["mp4", "gif"], help="of the film (mp4)"
     )

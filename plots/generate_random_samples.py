@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import parse_seeds, run_script, script_parser
+from my_utils.cli import number, parse_seeds, run_script, script_parser
 from my_utils.faces.options import add_synthesis_options, synthesizer_from_args
 
 GRID_COLUMNS = 8
@@ -34,7 +34,9 @@ def parse_args() -> argparse.Namespace:
         "--params", type=Path, metavar="FILE", help="faces of a params.npz or a parameter file"
     )
     source.add_argument("--protocol", choices=["published"], help="the published 128 people")
-    parser.add_argument("--yaw_range", type=float, default=22.5, help="largest yaw, degrees (22.5)")
+    parser.add_argument(
+        "--yaw_range", type=number(0, 180), default=22.5, help="largest yaw, degrees (22.5)"
+    )
     return parser.parse_args()
 
 

@@ -14,15 +14,23 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import add_resource_options, resource_folder, run_script, script_parser
+from my_utils.cli import (
+    add_resource_options,
+    resource_folder,
+    run_script,
+    script_parser,
+)
 from my_utils.data.resource_files import ResourcePaths
 from my_utils.errors import UserError
+from my_utils.runs.config import run_number
 
 
 def parse_args() -> argparse.Namespace:
     parser = script_parser(__doc__)
     parser.add_argument("files", type=Path, nargs="*", metavar="FILE", help="a stats.jsonl")
-    parser.add_argument("--run_id", type=int, action="append", default=[], help="may be repeated")
+    parser.add_argument(
+        "--run_id", type=run_number, action="append", default=[], help="may be repeated"
+    )
     add_resource_options(parser)
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="default: output_files/sample/training.png"

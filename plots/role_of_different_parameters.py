@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import parse_seeds, run_script, script_parser
+from my_utils.cli import parse_seeds, run_script, script_parser, whole_number
 from my_utils.faces.options import add_synthesis_options, synthesizers_from_args
 
 FACTORS = "shape,expression,pose,texture,lighting"
@@ -35,7 +35,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--factors", default=FACTORS, help="what to hand over, in order (%(default)s)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of the styles (0)")
+    parser.add_argument("--seed", type=whole_number, default=0, help="seed of the styles (0)")
     return parser.parse_args()
 
 

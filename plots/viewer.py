@@ -20,7 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from constants import REPOSITORY
-from my_utils.cli import run_script, script_parser
+from my_utils.cli import run_script, script_parser, whole_number
 from my_utils.errors import UserError
 from my_utils.faces.options import add_synthesis_options, open_person, synthesizer_from_args
 
@@ -32,7 +32,9 @@ def parse_args() -> argparse.Namespace:
         "--person", type=Path, metavar="PATH", help="folder that edit_photograph.py wrote for one"
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (127.0.0.1)")
-    parser.add_argument("--port", type=int, default=8080, help="0 takes any free one (8080)")
+    parser.add_argument(
+        "--port", type=whole_number, default=8080, help="0 takes any free one (8080)"
+    )
     return parser.parse_args()
 
 

@@ -13,28 +13,33 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from constants import RENDER_SIZE
-from my_utils.cli import add_resource_options, resource_folder, run_script, script_parser
+from my_utils.cli import (
+    add_resource_options,
+    positive_int,
+    resource_folder,
+    run_script,
+    script_parser,
+)
 from my_utils.errors import UserError
 
 
 def main() -> None:
     parser = script_parser(__doc__)
     add_resource_options(parser)
-    parser.add_argument("--size", type=int, default=RENDER_SIZE, help="pixels (%(default)s)")
     parser.add_argument(
-        "--batch", type=int, default=8, help="faces a thread renders at once (%(default)s)"
+        "--size", type=positive_int, default=RENDER_SIZE, help="pixels (%(default)s)"
+    )
+    parser.add_argument(
+        "--batch", type=positive_int, default=8, help="faces a thread renders at once (%(default)s)"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda:0 ... (auto)")
     parser.add_argument(
         "--n_worker",
-        type=int,
+        type=positive_int,
         default=os.cpu_count(),
         help="threads that render and compress (as many as processors)",
     )
     args = parser.parse_args()
-    for name in ("size", "batch", "n_worker"):
-        if getattr(args, name) < 1:
-            raise UserError(f"--{name} {getattr(args, name)} must be at least 1")
 
     from my_utils.data.lmdb_images import LmdbImages
     from my_utils.data.origins import codes_problem, head_digests, head_problem, origin_records

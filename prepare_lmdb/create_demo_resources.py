@@ -13,18 +13,20 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from constants import demo_root
-from my_utils.cli import run_script, script_parser
+from my_utils.cli import positive_int, run_script, script_parser, whole_number
 
 
 def main() -> None:
     parser = script_parser(__doc__)
-    parser.add_argument("--count", type=int, default=2000, help="faces (%(default)s)")
-    parser.add_argument("--size", type=int, default=64, help="pixels (%(default)s)")
+    parser.add_argument("--count", type=positive_int, default=2000, help="faces (%(default)s)")
+    parser.add_argument("--size", type=positive_int, default=64, help="pixels (%(default)s)")
     parser.add_argument(
-        "--render_size", type=int, help="pixels of the renderings (those of the photographs)"
+        "--render_size",
+        type=positive_int,
+        help="pixels of the renderings (those of the photographs)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the faces (%(default)s)")
-    parser.add_argument("--workers", type=int, default=2, help="processes (%(default)s)")
+    parser.add_argument("--seed", type=whole_number, default=0, help="of the faces (%(default)s)")
+    parser.add_argument("--workers", type=positive_int, default=2, help="processes (%(default)s)")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", default=demo_root, help="folder to write (%(default)s)"
     )

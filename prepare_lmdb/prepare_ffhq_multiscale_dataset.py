@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from constants import LMDB_SIZES, resources_root
-from my_utils.cli import run_script, script_parser
+from my_utils.cli import positive_int, run_script, script_parser
 from my_utils.data.resource_files import ResourcePaths
 from my_utils.errors import UserError
 
@@ -32,7 +32,10 @@ def main() -> None:
     parser = script_parser(__doc__)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder of the photographs")
     parser.add_argument(
-        "--n_worker", type=int, default=os.cpu_count(), help="processes (as many as processors)"
+        "--n_worker",
+        type=positive_int,
+        default=os.cpu_count(),
+        help="processes (as many as processors)",
     )
     parser.add_argument(
         "--sizes", default=",".join(map(str, LMDB_SIZES)), help="pixels, e.g. 64,256 (%(default)s)"
@@ -52,8 +55,6 @@ def main() -> None:
     )
     args = parser.parse_args()
     sizes = parse_sizes(args.sizes)
-    if args.n_worker < 1:
-        raise UserError(f"--n_worker {args.n_worker} must be at least 1")
 
     from my_utils.data.lmdb_images import LmdbImages
     from my_utils.data.photograph_lmdb import (

@@ -117,7 +117,8 @@ def test_a_second_process_is_refused(resources):
 @pytest.mark.parametrize(
     ("words", "phrase"),
     [
-        (["--run_id", "5"], "run id 5 is unknown"),
+        (["--run_id", "5"], "run id 5 is unknown: choose one of 0, 3"),
+        (["--total_kimg", "inf"], "--total_kimg inf is too large"),
         (["--run_id", "29", "--resources", "nowhere"], "there is no resources folder nowhere"),
         (["--run_id", "29", "--demo", "--resolution", "100"], "must be a power of two"),
         (["--run_id", "29", "--demo", "--resources", ".", "--resolution", "64"], "pixels"),

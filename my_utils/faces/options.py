@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from constants import DEMO_GENERATOR, demo_root
-from my_utils.cli import add_resource_options, positive_int, resource_folder
+from my_utils.cli import add_resource_options, number, positive_int, resource_folder
 from my_utils.data.resource_files import ResourcePaths
 from my_utils.errors import UserError
-from my_utils.runs.config import run_config
+from my_utils.runs.config import run_config, run_number
 
 if TYPE_CHECKING:  # it brings torch, which --help does without
     import torch
@@ -30,7 +30,10 @@ def add_synthesis_options(
     parser.add_argument("--batch", type=positive_int, default=8, help="faces generated at once (8)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda:0 ... (auto)")
     parser.add_argument(
-        "--truncation", type=float, default=1.0, help="1 keeps styles, 0 is the mean style (1)"
+        "--truncation",
+        type=number(-10, 10),
+        default=1.0,
+        help="1 keeps styles, 0 is the mean (1)",
     )
     parser.add_argument(
         "--outdir", type=Path, metavar="DIR", help=f"where pictures go (default: {outdir})"
@@ -55,7 +58,7 @@ def add_generator_options(parser: argparse.ArgumentParser, *, several: bool) -> 
             **list_of,
         )
     else:
-        parser.add_argument("--run_id", type=int, metavar="N", help=of_run)
+        parser.add_argument("--run_id", type=run_number, metavar="N", help=of_run)
         parser.add_argument(
             "--ckpt",
             metavar="FILE",
@@ -64,10 +67,7 @@ def add_generator_options(parser: argparse.ArgumentParser, *, several: bool) -> 
 
 
 def _run_choice(text: str) -> dict:
-    try:
-        return {"ckpt": None, "run_id": int(text)}
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not the number of a run") from None
+    return {"ckpt": None, "run_id": run_number(text)}
 
 
 def choose_checkpoints(args: argparse.Namespace) -> list[Path]:

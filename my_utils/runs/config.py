@@ -9,7 +9,7 @@ import dataclasses
 import typing
 from dataclasses import dataclass
 
-from constants import CONDITION_KINDS
+from constants import CONDITION_KINDS, LARGEST_SEED
 from my_utils.errors import UserError
 
 PADDINGS = ("zeros", "replicate")
@@ -188,8 +188,9 @@ class RunConfig:
                     raise UserError(f"--{field.name} {value} must not be negative")
             elif not value > 0:
                 raise UserError(f"--{field.name} {value} must be greater than zero")
-            if value > MOST.get(field.name, float("inf")):
-                raise UserError(f"--{field.name} {value} is too large: {MOST[field.name]} at most")
+            most = MOST.get(field.name, LARGEST_SEED)
+            if value > most:
+                raise UserError(f"--{field.name} {value} is too large: {most} at most")
         return self
 
     def to_dict(self) -> dict:
@@ -271,10 +272,21 @@ DEMO: dict[str, typing.Any] = dict(
 )
 
 
+def run_number(text: str) -> int:
+    """An argparse type: the number of a published run."""
+    if text not in map(str, RUNS):
+        raise argparse.ArgumentTypeError(_unknown_run(text))
+    return int(text)
+
+
+def _unknown_run(run_id: object) -> str:
+    return f"run id {run_id} is unknown: choose one of {', '.join(map(str, RUNS))}"
+
+
 def run_config(run_id: int, *, demo: bool = False) -> RunConfig:
     """The configuration of a published run, made small with `demo`."""
     if run_id not in RUNS:
-        raise UserError(f"run id {run_id} is unknown: choose one of {', '.join(map(str, RUNS))}")
+        raise UserError(_unknown_run(run_id))
     return dataclasses.replace(RUNS[run_id], **DEMO) if demo else RUNS[run_id]
 
 

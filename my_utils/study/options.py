@@ -3,14 +3,18 @@
 import argparse
 from pathlib import Path
 
-from my_utils.cli import whole_number
+from my_utils.cli import number, web_address, whole_number
 
 
 def add_input_options(parser: argparse.ArgumentParser) -> None:
     """Options of the scripts that write input CSVs."""
     parser.add_argument("folder", type=Path, help="what mturk/sample_faces.py wrote")
     parser.add_argument(
-        "--base_url", required=True, metavar="URL", help="where the folder's content is uploaded"
+        "--base_url",
+        type=web_address,
+        required=True,
+        metavar="URL",
+        help="where the folder's content is uploaded",
     )
     add_check_options(parser, attention=0)
     parser.add_argument("--seed", type=whole_number, default=2, help="draws sides and checks (2)")
@@ -32,7 +36,7 @@ def add_results_options(parser: argparse.ArgumentParser, *, outdir: str) -> None
     parser.add_argument("results", type=Path, nargs="+", metavar="RESULTS")
     parser.add_argument(
         "--max_wrong",
-        type=float,
+        type=number(0, 1),
         default=1 / 3,
         metavar="SHARE",
         help="exclude participants with more than this share of attention checks wrong (1/3)",

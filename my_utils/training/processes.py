@@ -6,6 +6,7 @@ network twice and differentiates through its gradient (R1) before one `backward`
 """
 
 import contextlib
+import datetime
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from torch import Tensor, nn
 
 from my_utils.errors import UserError
 from my_utils.runs.runtime import select_device
+
+RENDEZVOUS = datetime.timedelta(minutes=5)  # how long processes wait for each other at the start
 
 
 @dataclass(frozen=True)
@@ -94,18 +97,47 @@ class Processes:
         return value
 
 
+def _place() -> tuple[int, int, int]:
+    """Rank, rank on this machine and number of processes, as torchrun sets them."""
+    names = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+    values = [os.environ.get(name, "") for name in names]
+    numbers = [int(value) for value in (*values[:3], values[4]) if value.isdecimal()]
+    if len(numbers) < 4 or not values[3] or not numbers[0] < numbers[2]:
+        found = ", ".join(f"{name}={value!r}" for name, value in zip(names, values, strict=True))
+        raise UserError(
+            f"the environment is not that of torchrun ({found}): start with `torchrun "
+            "--nproc_per_node=N train.py ...`, or unset WORLD_SIZE for one process"
+        )
+    return numbers[0], numbers[1], numbers[2]
+
+
 @contextlib.contextmanager
 def start_processes(device: str = "auto") -> Iterator[Processes]:
     """Join the siblings torchrun started, or stand alone, until the context ends."""
-    world_size = int(os.environ.get("WORLD_SIZE", "1"))
-    if world_size == 1:
+    if os.environ.get("WORLD_SIZE", "1") == "1":
         yield Processes(0, 1, select_device(device))
         return
+    rank, local_rank, world_size = _place()
     chosen = select_device(device)
     if chosen.type == "cuda":
-        chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        if local_rank >= torch.cuda.device_count():
+            raise UserError(
+                f"process {local_rank} of this machine has no GPU of its own, as torch sees "
+                f"{torch.cuda.device_count()}: start as many processes as there are GPUs"
+            )
+        chosen = torch.device("cuda", local_rank)
         torch.cuda.set_device(chosen)
-    dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    try:
+        store, rank, world_size = next(dist.rendezvous("env://", timeout=RENDEZVOUS))
+        backend = "nccl" if chosen.type == "cuda" else "gloo"
+        dist.init_process_group(backend, store=store, rank=rank, world_size=world_size)
+    except (dist.DistError, ValueError) as error:
+        where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
+        reason = str(error).partition("\n")[0]
+        raise UserError(
+            f"process {rank} did not meet the other {world_size - 1} at {where} within "
+            f"{RENDEZVOUS.seconds} seconds ({reason}): start all of them, with a port that is free"
+        ) from error
     try:
         yield Processes(dist.get_rank(), world_size, chosen)
     finally:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from constants import LARGEST_SEED
 from model.flame import FlameParams
 from my_utils.data.dataset import InfiniteSampler
 from my_utils.errors import UserError
@@ -48,7 +49,8 @@ class Measurement:
         order: Iterable[int] = InfiniteSampler(len(scenes), seed=self.seed)
         if self.protocol.published:
             order = (row % len(scenes) for row in range(count))
-        styles = range(self.seed * count, (self.seed + 1) * count)
+        first = self.seed * count % LARGEST_SEED
+        styles = range(first, first + count)
         return scenes[list(islice(order, count))], list(styles)
 
     def measure(

@@ -27,7 +27,7 @@ def page_settings(
 ) -> dict[str, Any]:
     """The settings, plain enough for JSON."""
     config, generator = synthesizer.config, synthesizer.generator
-    named_expressions = synthesizer.resources.paths.flame_resource / "named_expressions.json"
+    named_expressions = synthesizer.resources.paths.named_expressions
     scenes = synthesizer.dataset_params()
     start = center_eyes(mean_face(scenes), synthesizer.renderer.flame)
     return {

@@ -42,7 +42,7 @@ def open_browser(
         options.add_experimental_option("mobileEmulation", {"deviceMetrics": metrics})
     downloads = folder / "downloads"
     options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options, webdriver.ChromeService(chromedriver))
     try:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}

@@ -33,7 +33,7 @@ from my_utils.study.task_page import task_study
 from my_utils.study.trial import RATINGS
 from my_utils.untrusted.text import path_below
 
-TEMPLATE = Path(__file__)  # page.html, page.css and two scripts are beside this file
+TEMPLATE = Path(__file__)  # page.html, page.css and three scripts are beside this file
 DEFAULT_TRIALS = 50
 SECONDS_PER_QUESTION = 6
 CHECK_SEED = 2  # which faces are attention checks
@@ -186,7 +186,7 @@ def copy_pictures(folder: Path, images: Path, files: Sequence[str]) -> None:
 
 def fill_template(study: dict) -> str:
     """The page with its style, script and questions inside; it may run and reach nothing else."""
-    scripts = (TEMPLATE.with_name(name) for name in ("page.js", "page_tasks.js"))
+    scripts = (TEMPLATE.with_name(name) for name in ("session.js", "page_tasks.js", "page.js"))
     script = "".join(path.read_text(encoding="utf-8") for path in scripts)
     # The script element's text begins with the line break after its tag.
     digest = base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode()

@@ -3,9 +3,9 @@
     python tests/benchmarks/onnx_runtime.py
     python tests/benchmarks/onnx_runtime.py --generators demo --batch 1 --repeats 9
 
-Eager torch is this project's way of drawing faces: weights in the layout that the processor computes
-fastest, freed memory kept. The full generator (run 29, 256 px) has random weights. torch.compile
-needs a C++ compiler and some minutes. Each alternative has a process of its own.
+Eager torch is this project's way of drawing faces: weights in the layout that the processor is
+fastest with, freed memory kept. The full generator (run 29, 256 px) has random weights.
+torch.compile needs a C++ compiler and some minutes. Each alternative has a process of its own.
 """
 
 import argparse
@@ -18,8 +18,8 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
 import torch
 from timing import OwnProcess, add_timing_options, compare, report
 
+from constants import DEMO_GENERATOR
 from model.generator import Generator
-from my_utils.cli import DEMO_GENERATORS
 from my_utils.runs.config import RUNS, RunConfig
 from my_utils.runs.generators import load_generator
 from my_utils.runs.networks import build_generator, network_to_device, to_device
@@ -54,7 +54,7 @@ def main() -> None:
 
 def generator_of(name: str) -> tuple[Generator, RunConfig]:
     if name == "demo":
-        loaded = load_generator(max(DEMO_GENERATORS.glob("*.safetensors")))
+        loaded = load_generator(DEMO_GENERATOR)
         return loaded.generator, loaded.config
     return build_generator(RUNS[29]).eval().requires_grad_(False), RUNS[29]
 

@@ -23,9 +23,10 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
 import torch
 from timing import processor
 
+from constants import DEMO_GENERATOR
 from model.camera import center_eyes
 from model.flame import FlameParams
-from my_utils.cli import DEMO_GENERATORS
+from my_utils.faces.options import open_generator
 from my_utils.faces.sampling import random_params
 from my_utils.faces.synthesizer import FaceSynthesizer
 from my_utils.web.page import write_page
@@ -64,7 +65,7 @@ def main() -> None:
     parser.add_argument("--faces", type=int, default=60, help="timed faces (60)")
     parser.add_argument("--pictures", type=Path, metavar="DIR", help="where screenshots go")
     args = parser.parse_args()
-    synthesizer = FaceSynthesizer.from_checkpoint(max(DEMO_GENERATORS.glob("*.safetensors")))
+    synthesizer = open_generator(DEMO_GENERATOR)
     with tempfile.TemporaryDirectory() as folder:
         page = args.page or Path(folder) / "face.html"
         if not args.page:

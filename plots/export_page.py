@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from my_utils.cli import add_resource_options, run_script, script_parser
-from my_utils.faces.options import add_generator_options, synthesizer_from_args
+from my_utils.faces.options import add_generator_options, choose_checkpoint, open_generator
 
 
 def parse_args() -> argparse.Namespace:
@@ -39,7 +39,6 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--webgpu", action="store_true", help="draw on the graphics processor where there is one"
     )
-    parser.set_defaults(device="cpu")
     return parser.parse_args()
 
 
@@ -47,8 +46,9 @@ def main() -> None:
     args = parse_args()
     from my_utils.web.page import write_page
 
-    synthesizer = synthesizer_from_args(args)
-    written = write_page(
+    path = choose_checkpoint(args)
+    synthesizer = open_generator(path, resources=args.resources, run_id=args.run_id)
+    errors = write_page(
         args.out,
         synthesizer,
         title=args.title,
@@ -56,7 +56,7 @@ def main() -> None:
         attribution=args.attribution,
         webgpu=args.webgpu,
     )
-    print(written.report())
+    print(errors)
     print(f"wrote {args.out} ({args.out.stat().st_size / 1e6:.1f} MB): open it in a browser")
 
 

@@ -42,6 +42,7 @@ ROOMS = {
 # Files that may import more than their room.
 FILES = {
     "study/pictures": "model faces runs",  # draws the pictures that all others of the room study
+    "web/adjustment_page": "study",  # a study in which people move the page's sliders
     "faces/options": "cli demo",
     "metrics/fid/options": "cli",
 }

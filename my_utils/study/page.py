@@ -3,7 +3,6 @@
 The questions are inside the page as JSON, which page.js asks in an order of each participant's own.
 """
 
-import base64
 import dataclasses
 import hashlib
 import html
@@ -11,7 +10,7 @@ import json
 import re
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ from tqdm import tqdm
 
 from my_utils.errors import UserError
 from my_utils.files.atomic import atomic_path
+from my_utils.files.html import element_digest, fill_template, json_in_html
 from my_utils.study.manifest import read_manifest
 from my_utils.study.questions import (
     PairQuestion,
@@ -33,7 +33,6 @@ from my_utils.study.task_page import task_study
 from my_utils.study.trial import RATINGS
 from my_utils.untrusted.text import path_below
 
-TEMPLATE = Path(__file__)  # page.html, page.css and three scripts are beside this file
 DEFAULT_TRIALS = 50
 SECONDS_PER_QUESTION = 6
 CHECK_SEED = 2  # which faces are attention checks
@@ -92,8 +91,7 @@ def write_study_page(
     Raises:
         UserError: no usable manifest, more questions wanted than there are, or no web address.
     """
-    if post_url and not re.match(r"https?://[\w.\[\]:-]+(/|$)", post_url):
-        raise UserError(f"--post_url {post_url!r} is no address: it begins with https://")
+    check_address(post_url)
     images = path_below(outdir or path_below(folder, "study_page"), "images")
     if is_stimulus_set(folder):
         study, files = task_study(folder, task, attention)
@@ -113,8 +111,14 @@ def write_study_page(
     copy_pictures(folder, images, files)
     page = images.with_name("index.html")
     with atomic_path(page) as temporary:
-        temporary.write_text(fill_template(study), encoding="utf-8")
+        temporary.write_text(study_html(study), encoding="utf-8")
     return page
+
+
+def check_address(post_url: str | None) -> None:
+    """UserError unless results can be sent there; None is nowhere."""
+    if post_url and not re.match(r"https?://[\w.\[\]:-]+(/|$)", post_url):
+        raise UserError(f"--post_url {post_url!r} is no address: it begins with https://")
 
 
 def published_study(folder: Path, images: Path, attention: int) -> tuple[dict, list[str]]:
@@ -184,21 +188,30 @@ def copy_pictures(folder: Path, images: Path, files: Sequence[str]) -> None:
         shutil.copyfile(folder / file, target)
 
 
-def fill_template(study: dict) -> str:
+def study_html(study: dict) -> str:
     """The page with its style, script and questions inside; it may run and reach nothing else."""
-    scripts = (TEMPLATE.with_name(name) for name in ("session.js", "page_tasks.js", "page.js"))
-    script = "".join(path.read_text(encoding="utf-8") for path in scripts)
-    # The script element's text begins with the line break after its tag.
-    digest = base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode()
+    script = "".join(map(own_text, ("session.js", "page_tasks.js", "page.js")))
+    rules = (
+        f"script-src {element_digest(script)}",
+        f"connect-src {receiver(study)}",
+        *("object-src 'none'", "base-uri 'none'", "form-action 'none'"),
+    )
+    parts = {"policy": "; ".join(rules), "script": script, "style": own_text("page.css")}
+    return fill_page(study, parts)
+
+
+def fill_page(study: dict, parts: Mapping[str, str]) -> str:
+    """The page of a study around its `policy`, `style` and `script`, and what else it carries."""
+    questions = {"title": html.escape(study["title"]), "study": json_in_html(study)}
+    return fill_template(own_text("page.html"), {"payload": "", **questions, **parts})
+
+
+def receiver(study: dict) -> str:
+    """The server that results are sent to, as the page's policy names it."""
     address = urlsplit(study["post_url"] or "")
-    receiver = f"{address.scheme}://{address.netloc}" if address.netloc else "'none'"
-    parts = {
-        "policy": f"script-src 'sha256-{digest}'; connect-src {receiver}; object-src 'none'; "
-        "base-uri 'none'; form-action 'none'",
-        "title": html.escape(study["title"]),
-        "style": TEMPLATE.with_suffix(".css").read_text(encoding="utf-8"),
-        "study": json.dumps(study).replace("<", "\\u003c"),
-        "script": script,
-    }
-    page = TEMPLATE.with_suffix(".html").read_text(encoding="utf-8")
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], page)
+    return f"{address.scheme}://{address.netloc}" if address.netloc else "'none'"
+
+
+def own_text(name: str) -> str:
+    """A file beside this one."""
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")

@@ -22,7 +22,6 @@ NOTE = "Neck and eyes are drawn, but parameter files do not hold them."
 def page_settings(
     synthesizer: FaceSynthesizer,
     *,
-    title: str,
     terms: str,  # of the head
 ) -> dict[str, Any]:
     """The settings, plain enough for JSON."""
@@ -31,7 +30,6 @@ def page_settings(
     scenes = synthesizer.dataset_params()
     start = center_eyes(mean_face(scenes), synthesizer.renderer.flame)
     return {
-        "title": title,
         "terms": terms,
         "name": f"{synthesizer.name}, {synthesizer.nimg / 1000:g} thousand images",
         "condition": config.condition,

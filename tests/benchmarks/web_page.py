@@ -70,7 +70,7 @@ def main() -> None:
         page = args.page or Path(folder) / "face.html"
         if not args.page:
             words = dict(title="A face to play with", head_licence=None, attribution=None)
-            print(write_page(page, synthesizer, **words, webgpu=False).report())
+            print(write_page(page, synthesizer, **words))
         print(f"{page.stat().st_size / 1e6:.2f} MB; {processor()}, {os.cpu_count()} cores")
         print(f"others are running {os.getloadavg()[0]:.1f} processes")
         starts = [first_face(page, Path(folder) / str(k)) for k in range(args.starts)]

@@ -19,19 +19,19 @@ def page(resources, tmp_path_factory) -> BuiltPage:
     for package in ("onnx", "onnxscript", "onnxruntime"):
         pytest.importorskip(package, reason="needs `pip install -r requirements-web.txt`")
     needs_node_packages()
-    from my_utils.web import page as page_module
+    from my_utils.web import payload
+    from my_utils.web.page import write_page
 
     (checkpoint,) = resources.rglob("generator-*.safetensors")
     synthesizer = FaceSynthesizer.from_checkpoint(checkpoint, resources=resources)
     path = tmp_path_factory.mktemp("page") / "face.html"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(page_module, "XZ_PRESET", 0)  # the best takes ten times as long
-        page_module.write_page(
+        patch.setattr(payload, "XZ_PRESET", 0)  # the best takes ten times as long
+        write_page(
             path,
             synthesizer,
             title="A <face>",
             head_licence=None,
             attribution=None,
-            webgpu=False,
         )
     return BuiltPage(path, synthesizer)

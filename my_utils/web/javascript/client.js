@@ -36,6 +36,36 @@ export class DrawingClient {
   }
 }
 
+// Draws the newest of the states that are asked for, one at a time.
+export class NewestDrawing {
+  // shown(state, drawing, ms) and failed(error) tell how a drawing went.
+  constructor(client, shown, failed) {
+    Object.assign(this, { client, shown, failed });
+    this.newest = null;
+    this.drawn = null;
+    this.isDrawing = false;
+  }
+
+  async ask(state) {
+    this.newest = state;
+    if (this.isDrawing) return;
+    this.isDrawing = true;
+    await this.client.ready;
+    while (this.newest !== this.drawn) {
+      const current = this.newest;
+      const before = performance.now();
+      try {
+        const drawing = await this.client.draw(current.face());
+        this.shown(current, drawing, performance.now() - before);
+      } catch (error) {
+        this.failed(error);
+      }
+      this.drawn = current;
+    }
+    this.isDrawing = false;
+  }
+}
+
 export function readSettings() {
   return JSON.parse(text("settings"));
 }

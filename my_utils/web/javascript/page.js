@@ -1,6 +1,6 @@
 // The page: sliders, people, names, undo, files; see state.js for what the sliders stand for.
 
-import { DrawingClient, readSettings } from "./client.js";
+import { DrawingClient, NewestDrawing, readSettings } from "./client.js";
 import { buttonRow, field, folder, listenToKeys, SliderRow } from "./controls.js";
 import { fromVector } from "./flame.js";
 import { readParams, writeParams } from "./npz.js";
@@ -21,42 +21,26 @@ const defaults = { seed: 0, truncation: 1, centerEyes: true };
 const start = FaceState.of(Float32Array.from(settings.start), defaults);
 const history = new History(start);
 let origin = start; // where Reset and a double click go back to
-let drawn = null; // {state, drawing} of what is shown
-let isDrawing = false;
 
-// ---- Drawing: the newest state, one at a time -------------------------------------------------
+// ---- Drawing ----------------------------------------------------------------------------------
 
 const client = new DrawingClient((step) => (element("step").textContent = step));
-client.ready.then(
-  () => {
-    element("starting").hidden = true;
-    refresh();
-  },
-  (error) => {
-    element("starting").hidden = true;
-    complain(`The generator could not be started: ${error.message}`);
-  },
+const newest = new NewestDrawing(client, showDrawing, (error) =>
+  complain(`This face could not be drawn: ${error.message}`),
 );
+client.ready
+  .catch((error) => complain(`The generator could not be started: ${error.message}`))
+  .finally(() => (element("starting").hidden = true));
 
-async function refresh() {
-  if (isDrawing || drawn?.state === history.state) return;
-  isDrawing = true;
-  const { state } = history;
-  const before = performance.now();
-  try {
-    await client.ready;
-    const drawing = await client.draw(state.face());
-    showFace(element("face"), drawing.face);
-    showLevels(element("rendering"), drawing.image);
-    showLevels(element("normals"), drawing.normalMap);
-    element("speed").textContent = `${Math.round(performance.now() - before)} ms a face.`;
-    drawn = { state, drawing };
-  } catch (error) {
-    complain(`This face could not be drawn: ${error.message}`);
-    drawn = { state, drawing: null };
-  }
-  isDrawing = false;
-  refresh();
+function showDrawing(state, drawing, ms) {
+  showFace(element("face"), drawing.face);
+  showLevels(element("rendering"), drawing.image);
+  showLevels(element("normals"), drawing.normalMap);
+  element("speed").textContent = `${Math.round(ms)} ms a face.`;
+}
+
+function refresh() {
+  newest.ask(history.state);
 }
 
 function complain(text) {
@@ -198,6 +182,7 @@ function showValues() {
 }
 
 showValues();
+refresh();
 
 // For the console and for experiments: draws a face of 236 numbers, without changing what is shown.
 globalThis.drawFace = async (vector, seed, options = {}) => {

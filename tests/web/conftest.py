@@ -12,6 +12,7 @@ from tests.support.node import needs_node_packages
 class BuiltPage(NamedTuple):
     path: Path
     synthesizer: FaceSynthesizer
+    payload: object
 
 
 @pytest.fixture(scope="session")
@@ -19,19 +20,17 @@ def page(resources, tmp_path_factory) -> BuiltPage:
     for package in ("onnx", "onnxscript", "onnxruntime"):
         pytest.importorskip(package, reason="needs `pip install -r requirements-web.txt`")
     needs_node_packages()
+    from my_utils.web import page as page_module
     from my_utils.web import payload
-    from my_utils.web.page import write_page
 
     (checkpoint,) = resources.rglob("generator-*.safetensors")
     synthesizer = FaceSynthesizer.from_checkpoint(checkpoint, resources=resources)
     path = tmp_path_factory.mktemp("page") / "face.html"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(payload, "XZ_PRESET", 0)  # the best takes ten times as long
-        write_page(
-            path,
-            synthesizer,
-            title="A <face>",
-            head_licence=None,
-            attribution=None,
+        made = payload.drawing_payload(synthesizer, head_licence=None, attribution=None)
+        patch.setattr(page_module, "drawing_payload", lambda *_, **__: made)
+        page_module.write_page(
+            path, synthesizer, title="A <face>", head_licence=None, attribution=None
         )
-    return BuiltPage(path, synthesizer)
+    return BuiltPage(path, synthesizer, made)

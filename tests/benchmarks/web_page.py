@@ -131,7 +131,7 @@ def compare(driver, synthesizer: FaceSynthesizer) -> None:
         levels = (torch.tensor(condition).view_as(conditions[row]) - conditions[row]).abs() * 127.5
         share.append(100 * float((levels.amax(dim=0) < 1.01).float().mean()))
         image = torch.tensor(face).view_as(faces.image[row]).clamp(-1, 1)
-        differences = (image - faces.image[row]).abs() * 127.5
+        differences = (image - faces.image[row].clamp(-1, 1)).abs() * 127.5
         mean.append(float(differences.mean()))
         largest.append(float(differences.max()))
     show("condition: % of pixels within 1 level", share)

@@ -56,7 +56,7 @@ def parse_args() -> argparse.Namespace:
         "--params",
         type=Path,
         metavar="FILE",
-        help="its parameters, of one face; the photograph is an aligned crop then",
+        help="its parameters (params.npz); the photograph is an aligned crop then",
     )
     person.add_argument("--tune", type=whole_number, metavar="N", help="steps of tuning; 0: none")
     person.add_argument("--seed", type=whole_number, default=0, help="of the tuning (0)")
@@ -74,14 +74,20 @@ def main() -> None:
     from my_utils.faces.named_factors import load_named_expressions
     from my_utils.photos.edits import edit_from_words, edit_taken_from
     from my_utils.photos.inversion import TUNING_STEPS
+    from my_utils.photos.named_expressions import named_expressions_of
     from my_utils.photos.person_fit import fit_person
     from my_utils.photos.person_folder import Editing, load_crop, save_folder
     from my_utils.photos.photographed_face import FaceFinder
 
     synthesizer = open_person(args.photograph, args) if is_person else synthesizer_from_args(args)
-    expressions = load_named_expressions(synthesizer.resources.paths.named_expressions)
-    edits = [edit_from_words(words, expressions) for words in args.set]
     finder = FaceFinder(synthesizer.resources, size=synthesizer.config.render_size)
+    path = synthesizer.resources.paths.named_expressions
+    wanted = any(word.startswith("expression=") for words in args.set for word in words)
+    if wanted and not path.exists():
+        expressions = named_expressions_of(finder.head)
+    else:
+        expressions = load_named_expressions(path)
+    edits = [edit_from_words(words, expressions) for words in args.set]
     for factor in TAKEN:
         if path := getattr(args, f"{factor}_of"):
             edits.append(edit_taken_from(factor, finder.find(path).params, path.name))

@@ -44,6 +44,7 @@ _DIRECTIONS = {
 }
 _TINTS = {"warm": (1.15, 1.0, 0.8), "cold": (0.85, 1.0, 1.2)}
 _STRENGTH = 0.42  # shading that a directional light adds where it falls straight on the skin
+HEAD_DIGEST = "head"  # key in the file of expressions that were solved for a head
 _LARGEST_SEED = 2**63 - 1
 
 
@@ -68,6 +69,8 @@ def load_named_expressions(path: Path) -> dict[str, NamedExpression]:
         return expressions
     try:
         for name, entry in json.loads(path.read_text()).items():
+            if name == HEAD_DIGEST:
+                continue
             components = {int(k): float(amount) for k, amount in entry["expression"].items()}
             if not all(0 <= k < EXPRESSION_DIM for k in components):
                 raise ValueError(f"{name} has components outside 0..{EXPRESSION_DIM - 1}")

@@ -1,7 +1,9 @@
 """The sliders that move a face, in the viewer and in the page that needs no server."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
+STRONGEST_EXPRESSION = 1.5  # times the named one
 COMPONENTS = 10  # of shape, expression and texture that have a slider
 
 
@@ -21,6 +23,18 @@ def _components(name: str, hint: str) -> tuple[Slider, ...]:
 
 
 NECK_AND_EYES, STYLE_AND_CAMERA = "Neck and eyes (degrees)", "Style and camera"
+
+
+def expression_sliders(names: Iterable[str]) -> tuple[Slider, ...]:
+    """A slider for each named expression; a face at rest in every way is no expression."""
+    hint = "on top of the face's own expression"
+    return tuple(
+        Slider(name.capitalize(), 0.0, STRONGEST_EXPRESSION, 0.05, hint)
+        for name in names
+        if name != "neutral"
+    )
+
+
 SLIDERS = {  # by folder
     "Head pose (degrees)": (
         Slider("Head yaw", -60.0, 60.0, 1.0, "turns to the picture's right"),

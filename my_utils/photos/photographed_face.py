@@ -64,7 +64,8 @@ class FaceFinder:
         self.resources, self.size = resources, size
 
     @functools.cached_property
-    def _head(self) -> FittingHead:
+    def head(self) -> FittingHead:
+        """The head, whose files are read when it is first needed."""
         return FittingHead(self.resources)
 
     def find(self, path: Path, *, params_file: Path | None = None) -> PhotographedFace:
@@ -79,7 +80,7 @@ class FaceFinder:
             pixels = read_photograph(path)
         if params_file:
             return self._known(path, pixels, params_file)
-        photograph = self._head.align(pixels)
+        photograph = self.head.align(pixels)
         if photograph is None:
             raise UserError(f"{path} shows no face that the detector finds")
         if photograph.other_faces:
@@ -88,7 +89,7 @@ class FaceFinder:
                 "photograph to choose another",
                 file=sys.stderr,
             )
-        params = self._head.fit([photograph], fine=True).params
+        params = self.head.fit([photograph], fine=True).params
         return self._cut(pixels, photograph.square, params)
 
     def _known(self, path: Path, pixels: np.ndarray, params_file: Path) -> PhotographedFace:

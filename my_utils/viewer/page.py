@@ -11,9 +11,14 @@ import numpy as np
 import viser
 
 from my_utils.errors import UserError
-from my_utils.faces.sliders import NECK_AND_EYES, SLIDERS, STYLE_AND_CAMERA, Slider
+from my_utils.faces.sliders import (
+    NECK_AND_EYES,
+    SLIDERS,
+    STYLE_AND_CAMERA,
+    Slider,
+    expression_sliders,
+)
 from my_utils.files.film import FilmWriter
-from my_utils.runs.person import OWN_STYLE
 from my_utils.viewer.loop import PageLoop
 from my_utils.viewer.pictures import PICTURE_SIZE, enlarge, side_by_side
 from my_utils.viewer.session import Drawing, Session
@@ -27,6 +32,7 @@ MESH_COLOUR = (170, 165, 160)
 LABEL_HEIGHT = 0.16  # metres, above any head
 JPEG = {"format": "jpeg", "jpeg_quality": 95}  # a PNG of this size takes 25 ms to write
 BLANK = np.full((PICTURE_SIZE, PICTURE_SIZE, 3), 255, np.uint8)
+NAMED_EXPRESSIONS = "Named expressions (amount)"
 RENDERINGS = "Its textured rendering and its normal map"
 HELP = (
     "Each slider moves one parameter of the face. Letters in brackets are shortcuts; **Tab** goes "
@@ -185,13 +191,16 @@ class Page:
         self._add_button_group("Step", steps | {back: ("R", session.reset)})
         self._add_button_group("Mesh", {"From the front": ("V", self._look_from_the_front)})
         self._sliders: list[tuple[Slider, viser.GuiSliderHandle]] = []
-        for folder in SLIDERS:
+        named = expression_sliders(session.expressions)
+        for folder, sliders in [*SLIDERS.items(), (NAMED_EXPRESSIONS, named)]:
+            if not sliders:
+                continue
             with gui.add_folder(folder, expand_by_default=folder in OPEN_FOLDERS):
                 if folder == NECK_AND_EYES:
                     gui.add_markdown(NOT_SAVED)
                 if folder == STYLE_AND_CAMERA:
                     self._build_style()
-                for slider in SLIDERS[folder]:
+                for slider in sliders:
                     if slider.name != "Truncation" or session.can_truncate:
                         self._add_slider(slider)
         with gui.add_folder("Files"):
@@ -215,7 +224,7 @@ class Page:
         self._seed = self._gui.add_number(
             "Style seed",
             session.start.values["Style seed"],
-            min=OWN_STYLE if session.has_photograph else 0,
+            min=session.start.first_seed,
             step=1,
             hint="decides what the mesh does not: hair, background; -1 is a photograph's own",
         )

@@ -2,18 +2,20 @@
 
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from model.camera import center_eyes
 from model.flame import FlameParams
 from my_utils.errors import UserError
+from my_utils.faces.named_factors import load_named_expressions
 from my_utils.faces.params_file import load_params, save_params
 from my_utils.faces.sampling import random_params
 from my_utils.faces.synthesizer import Faces, FaceSynthesizer
 from my_utils.files.image_codec import encode_png
 from my_utils.files.images import to_uint8
+from my_utils.runs.person import OWN_STYLE
 from my_utils.untrusted.text import shown
 from my_utils.viewer.state import History, ViewerState
 
@@ -41,6 +43,7 @@ class Session:
     ) -> None:
         self._synthesizer, self._scenes = synthesizer, scenes
         self._flame = synthesizer.renderer.flame
+        self.expressions = load_named_expressions(synthesizer.resources.paths.named_expressions)
         self._people = 0
         self._loaded: tuple[FlameParams, list[int]] = (scenes[:0], [])
         start, style = synthesizer.default_face(), synthesizer.default_style
@@ -113,7 +116,7 @@ class Session:
         truncation = self.state.values["Truncation"]
         row, seed = params[int(number) - 1], seeds[int(number) - 1]
         self._synthesizer.check_styles([seed])
-        state = ViewerState.of(row, seed, truncation=truncation, center_eyes=False)
+        state = self._state(row, seed, truncation, center_eyes=False)
         self.history.set(state)
 
     def params_file(self) -> bytes:
@@ -132,6 +135,11 @@ class Session:
     def _framed(self, params: FlameParams, seed: int, truncation: float) -> ViewerState:
         params = self._synthesizer.framed(params.to(self._synthesizer.device))
         off_center = params.camera - center_eyes(params, self._flame).camera
-        return ViewerState.of(
-            params, seed, truncation=truncation, center_eyes=True, off_center=off_center
-        )
+        return self._state(params, seed, truncation, center_eyes=True, off_center=off_center)
+
+    def _state(
+        self, params: FlameParams, seed: int, truncation: float, **options: Any
+    ) -> ViewerState:
+        first_seed = OWN_STYLE if self.has_photograph else 0
+        options |= {"expressions": self.expressions, "first_seed": first_seed}
+        return ViewerState.of(params, seed, truncation=truncation, **options)

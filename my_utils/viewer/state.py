@@ -3,8 +3,9 @@
 Nothing here knows of a page, so it is tested without a browser.
 """
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import torch
@@ -15,7 +16,14 @@ from constants import LARGEST_SEED
 from model.camera import fit_camera_to_eyes
 from model.flame import FLAME, FlameParams
 from my_utils.errors import UserError
-from my_utils.faces.sliders import COMPONENTS, NECK_AND_EYES, SLIDERS
+from my_utils.faces.named_factors import NamedExpressions
+from my_utils.faces.sliders import (
+    COMPONENTS,
+    NECK_AND_EYES,
+    SLIDERS,
+    STRONGEST_EXPRESSION,
+    expression_sliders,
+)
 from my_utils.untrusted.text import shown
 from my_utils.viewer.light import adjust_light, light_direction
 
@@ -24,17 +32,19 @@ RANGES = {slider.name: (slider.low, slider.high) for group in SLIDERS.values() f
 AT_REST = {slider.name: 0.0 for slider in SLIDERS[NECK_AND_EYES]}
 
 
-def checked_value(name: str, value: object) -> Value:
+def checked_value(name: str, value: object, *, first_seed: int = 0) -> Value:
     """What a browser sent for a value of the state; UserError where it cannot be that."""
     if name == "Centre eyes":
         return bool(value)
     if not isinstance(value, int | float):
         raise UserError(f"{name} is no number: {shown(value)}")
     if name == "Style seed":
-        if not 0 <= value <= LARGEST_SEED or value != int(value):
-            raise UserError(f"the style seed must be a whole number from 0 to {LARGEST_SEED}")
+        if not first_seed <= value <= LARGEST_SEED or value != int(value):
+            raise UserError(
+                f"the style seed must be a whole number from {first_seed} to {LARGEST_SEED}"
+            )
         return int(value)
-    low, high = RANGES[name]
+    low, high = RANGES.get(name, (0.0, STRONGEST_EXPRESSION))
     if not low <= value <= high:
         raise UserError(f"{name} must be a number from {low:g} to {high:g}")
     return float(value)
@@ -56,6 +66,8 @@ class ViewerState:
     base: FlameParams  # one row, on the CPU; what no slider reaches is taken from it
     values: Mapping[str, Value]  # of every slider, of "Style seed" and of "Centre eyes"
     off_center: Tensor | None = None  # [1, 3] added to the camera that centers the eyes
+    expressions: NamedExpressions = field(default_factory=dict)  # each is a slider, too
+    first_seed: int = 0  # of styles; below 0 where there is a person's own
 
     @staticmethod
     def of(
@@ -65,6 +77,8 @@ class ViewerState:
         truncation: float,
         center_eyes: bool,  # otherwise the camera stays the one of `params`
         off_center: Tensor | None = None,
+        expressions: NamedExpressions | None = None,
+        first_seed: int = 0,
     ) -> "ViewerState":
         """The state that draws these parameters."""
         params = params.to("cpu")
@@ -85,7 +99,9 @@ class ViewerState:
         for name in ("Shape", "Expression", "Texture"):
             row = getattr(params, name.lower())[0, :COMPONENTS].tolist()
             values |= {f"{name} {k + 1}": value for k, value in enumerate(row)}
-        return ViewerState(params, values, off_center)
+        expressions = expressions or {}
+        values |= {slider.name: 0.0 for slider in expression_sliders(expressions)}
+        return ViewerState(params, values, off_center, expressions, first_seed)
 
     def change(self, name: str, value: object) -> "ViewerState":
         """The same face with one value exchanged, as a browser sent it.
@@ -93,7 +109,8 @@ class ViewerState:
         Raises:
             UserError: there is no such value, or it is outside its range.
         """
-        return replace(self, values={**self.values, name: checked_value(name, value)})
+        checked = checked_value(name, value, first_seed=self.first_seed)
+        return replace(self, values={**self.values, name: checked})
 
     def at_rest(self) -> "ViewerState":
         """The same face with neck and eyes at rest, as parameter files hold it."""
@@ -124,19 +141,30 @@ class ViewerState:
             strength=value["Strength"],
             ambient=value["Ambient"],
         )
-        return self.base.replace(
+        params = self.base.replace(
             shape=self._coefficients("Shape"),
             expression=self._coefficients("Expression"),
             texture=self._coefficients("Texture"),
             pose=pose,
             lighting=lighting[None],
         )
+        return self._express(params)
 
     def _coefficients(self, name: str) -> Tensor:
         coefficients = getattr(self.base, name.lower()).clone()
         for k in range(COMPONENTS):
             coefficients[0, k] = self.values[f"{name} {k + 1}"]
         return coefficients
+
+    def _express(self, params: FlameParams) -> FlameParams:
+        """The face with the named expressions on top of its own."""
+        expression, pose = params.expression.clone(), params.pose.clone()
+        for name, (components, jaw) in self.expressions.items():
+            amount = float(self.values.get(name.capitalize(), 0.0))
+            pose[0, 3] += amount * math.radians(jaw)
+            for component, size in components.items():
+                expression[0, component] += amount * size
+        return params.replace(expression=expression, pose=pose)
 
 
 def _rotation(name: str, values: Mapping[str, Value]) -> Tensor:

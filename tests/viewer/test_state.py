@@ -4,6 +4,7 @@ import torch
 
 from model.camera import fit_camera_to_eyes
 from model.flame import FLAME, FlameParams
+from my_utils.faces.named_factors import NamedExpression
 from my_utils.faces.sliders import NECK_AND_EYES, SLIDERS
 from my_utils.viewer import state as viewer_state
 from my_utils.viewer.state import History, ViewerState
@@ -39,6 +40,26 @@ def test_an_untouched_state_poses_the_face_it_was_made_of(flame):
     face = some_state().pose(flame)
     torch.testing.assert_close(face.params.to_vector(), some_face().to_vector())
     torch.testing.assert_close(face.vertices, flame(some_face()))
+
+
+def test_a_named_expression_comes_on_top_of_the_faces_own(flame):
+    expressions = {"neutral": NamedExpression({}), "open mouth": NamedExpression({2: 0.8}, 10.0)}
+    state = some_state(expressions=expressions)
+    assert "Neutral" not in state.values and state.values["Open mouth"] == 0
+    face = state.change("Open mouth", 0.5).pose(flame).params
+    changed = some_face().to_vector()
+    changed[0, 100 + 2] += 0.4
+    changed[0, 153] += np.deg2rad(5.0)
+    torch.testing.assert_close(face.to_vector(), changed)
+
+
+def test_the_camera_that_follows_the_eyes_keeps_how_far_they_are_off_center(flame):
+    off = torch.tensor([[0.5, 0.01, -0.02]])
+    cameras = [
+        some_state(center_eyes=True, off_center=chosen).pose(flame).params.camera
+        for chosen in (None, off)
+    ]
+    torch.testing.assert_close(cameras[1] - cameras[0], off)
 
 
 # Which of the 236 numbers a slider may move: head pose, jaw, components, light.

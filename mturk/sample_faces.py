@@ -20,6 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from my_utils.cli import (
+    add_overwrite_option,
     add_resource_options,
     number,
     positive_int,
@@ -52,6 +53,7 @@ def parse_args() -> argparse.Namespace:
         default=1.0,
         help="1 keeps styles, 0 is the mean (1)",
     )
+    add_overwrite_option(parser)
     parser.add_argument(
         "--outdir",
         type=Path,
@@ -83,6 +85,7 @@ def main() -> None:
         seed=args.seed,
         truncation_psi=args.truncation,
         batch=args.batch,
+        overwrite=args.overwrite,
     )
     script = "create_csv.py" if args.study == "pairwise" else "generate_csv.py"
     print(

@@ -29,7 +29,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import add_resource_options, positive_int, run_script, script_parser
+from my_utils.cli import (
+    add_overwrite_option,
+    add_resource_options,
+    positive_int,
+    run_script,
+    script_parser,
+)
 from my_utils.errors import UserError
 from my_utils.faces.options import add_generator_options, choose_checkpoint, open_generator
 from my_utils.study.options import add_check_options
@@ -62,6 +68,7 @@ def parse_args() -> argparse.Namespace:
         )
     parser.add_argument("--post_url", metavar="URL", help="where results are sent by HTTP POST")
     parser.add_argument("--completion_code", metavar="CODE", help="shown at the end")
+    add_overwrite_option(parser)
     adjust = parser.add_argument_group("with --adjust")
     add_resource_options(adjust)
     add_generator_options(adjust, several=False)
@@ -99,6 +106,7 @@ def write_picture_page(args: argparse.Namespace) -> Path:
         task=args.task,
         trials=args.trials,
         attention=args.attention,
+        overwrite=args.overwrite,
         **what_both_need(args),
     )
 

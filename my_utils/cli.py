@@ -156,6 +156,13 @@ def parse_seeds(text: str, *, option: str = "--seeds") -> list[int]:
     return seeds
 
 
+def add_overwrite_option(parser: argparse.ArgumentParser) -> None:
+    """The option of scripts whose folder holds the pictures of one call."""
+    parser.add_argument(
+        "--overwrite", action="store_true", help="remove what an earlier call wrote to the folder"
+    )
+
+
 def add_resource_options(parser: argparse.ArgumentParser) -> None:
     """Options that choose the resources folder."""
     parser.add_argument("--demo", action="store_true", help="use the embedded demo resources")

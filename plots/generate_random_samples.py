@@ -19,10 +19,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import number, parse_seeds, run_script, script_parser
+from my_utils.cli import add_overwrite_option, number, parse_seeds, run_script, script_parser
 from my_utils.faces.options import add_synthesis_options, synthesizer_from_args
 
 GRID_COLUMNS = 8
+OWN_FILES = ("images/*.png", "conditions/*.png", "grid.png", "params.np[yz]")
 
 
 def parse_args() -> argparse.Namespace:
@@ -32,6 +33,7 @@ def parse_args() -> argparse.Namespace:
     source.add_argument("--seeds", default="0-15", help="faces to draw, e.g. 0-15,42 (0-15)")
     source.add_argument("--params", type=Path, metavar="FILE", help="faces of a params.npz")
     source.add_argument("--protocol", choices=["published"], help="the published 128 people")
+    add_overwrite_option(parser)
     parser.add_argument(
         "--yaw_range", type=number(0, 180), default=22.5, help="largest yaw, degrees (22.5)"
     )
@@ -48,6 +50,7 @@ def main() -> None:
     from my_utils.faces.params_file import load_params, save_params, save_published_params
     from my_utils.faces.sampling import of_one_person, published_random_params, random_params
     from my_utils.files.images import save_grid, save_image
+    from my_utils.files.output_folder import clear_for
 
     synthesizer = synthesizer_from_args(args)
     outdir = synthesizer.outdir(args.outdir, "random_samples")
@@ -67,6 +70,10 @@ def main() -> None:
     styles = seeds
     if synthesizer.person and not args.params and not args.protocol:
         styles = [synthesizer.default_style] * len(seeds)
+    files = [f"images/{name}.png" for name in names] + ["grid.png", "params.npz"]
+    files += [f"conditions/{kind}{name}.png" for kind in ("render", "normal") for name in names]
+    files += ["params.npy"] * bool(args.protocol)
+    clear_for(outdir, files, OWN_FILES, overwrite=args.overwrite)
     save_params(outdir / "params.npz", params, styles)
     if args.protocol:
         save_published_params(outdir / "params.npy", params, styles)

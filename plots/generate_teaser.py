@@ -16,15 +16,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import parse_seeds, run_script, script_parser
+from my_utils.cli import add_overwrite_option, parse_seeds, run_script, script_parser
 from my_utils.faces.options import add_synthesis_options, synthesizer_from_args
 
+OWN_FILES = ("teaser.png", "mesh_*_*.png", "[0-9]*_*.png", "-1_*.png")
 GREY = 0.6 * 255  # albedo of the plain mesh, as published
 
 
 def parse_args() -> argparse.Namespace:
     parser = script_parser(__doc__)
     add_synthesis_options(parser, outdir="output_files/sample/<run>/teaser")
+    add_overwrite_option(parser)
     parser.add_argument("--seeds", help="styles, e.g. 0-15,42 (0-3; a person's own)")
     return parser.parse_args()
 
@@ -40,6 +42,7 @@ def main() -> None:
     from model.condition import shrink
     from my_utils.faces.sampling import single_variations
     from my_utils.files.images import save_grid, save_image
+    from my_utils.files.output_folder import clear_for
     from my_utils.runs.person import OWN_STYLE
 
     synthesizer = synthesizer_from_args(args)
@@ -64,6 +67,8 @@ def main() -> None:
         # Counted from white, what lies outside of the picture is white too.
         skin = sampler(rows[f"{seed}"] - 1, vertices, params.camera)
         rows[f"{seed}_skin"] = 1 + skin.texture * skin.visibility
+    files = [f"{prefix}_{name.replace(' ', '_')}.png" for prefix in rows for name in names]
+    clear_for(outdir, ["teaser.png", *files], OWN_FILES, overwrite=args.overwrite)
     for prefix, pictures in rows.items():
         for name, picture in zip(names, pictures, strict=True):
             path = outdir / f"{prefix}_{name.replace(' ', '_')}.png"

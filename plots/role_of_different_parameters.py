@@ -19,16 +19,24 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import parse_seeds, run_script, script_parser, whole_number
+from my_utils.cli import (
+    add_overwrite_option,
+    parse_seeds,
+    run_script,
+    script_parser,
+    whole_number,
+)
 from my_utils.faces.options import add_synthesis_options, synthesizers_from_args
 
 FACTORS = "shape,expression,pose,texture,lighting"
 FIGURE_COLUMNS = 12
+OWN_FILES = ("figure3.png", "gen_images*/*.png", "*/gen_images*/*.png")
 
 
 def parse_args() -> argparse.Namespace:
     parser = script_parser(__doc__)
     add_synthesis_options(parser, outdir="output_files/sample/<run>/param_swap", several=True)
+    add_overwrite_option(parser)
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--pairs", default="0-7", help="pairs to draw, e.g. 0-15,42 (0-7)")
     choice.add_argument("--protocol", choices=["published"], help="the published 200 pairs")
@@ -56,6 +64,7 @@ def main() -> None:
         swap_factors,
     )
     from my_utils.files.images import save_grid, save_image
+    from my_utils.files.output_folder import clear_for
 
     factors = parse_factors(args.factors)
     synthesizers = synthesizers_from_args(args)
@@ -71,6 +80,16 @@ def main() -> None:
     if set(factors) == set(FIGURE3_FACTORS):
         row_labels[-1] += " = face B"
     tile = max(synthesizer.config.resolution for synthesizer in synthesizers)
+
+    folders = [synthesizer.name.replace(" ", "_") + "/" for synthesizer in synthesizers]
+    files = [
+        f"{folder}gen_images{pair}/{kind}{row}.png"
+        for folder in (folders if comparing else [""])
+        for pair in pairs
+        for kind in ("", "rndr_", "norm_")
+        for row in range(len(rows))
+    ]
+    clear_for(outdir, ["figure3.png", *files], OWN_FILES, overwrite=args.overwrite)
 
     columns, labels, notes = [], [], []
     for number, pair in enumerate(tqdm(pairs, unit="pair", disable=None)):

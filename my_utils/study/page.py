@@ -19,6 +19,7 @@ from tqdm import tqdm
 from my_utils.errors import UserError
 from my_utils.files.atomic import atomic_path
 from my_utils.files.html import element_digest, fill_template, json_in_html
+from my_utils.files.output_folder import clear_for
 from my_utils.study.manifest import read_manifest
 from my_utils.study.questions import (
     PairQuestion,
@@ -85,6 +86,7 @@ def write_study_page(
     instructions: Sequence[str] = (),
     post_url: str | None = None,  # where answers are sent at the end
     completion_code: str | None = None,  # shown at the end
+    overwrite: bool = False,  # remove the pictures of an earlier page
 ) -> Path:
     """Write the page and its pictures; returns the path of index.html.
 
@@ -108,6 +110,9 @@ def write_study_page(
         "post_url": post_url,
         "completion_code": completion_code,
     }
+    known = [*study["checks"], study["example"]]
+    attention_files = {text for one in known for text in one.values() if isinstance(text, str)}
+    clear_for(images, {*files, *attention_files}, ("*/*.png",), overwrite=overwrite, keep=True)
     copy_pictures(folder, images, files)
     page = images.with_name("index.html")
     with atomic_path(page) as temporary:

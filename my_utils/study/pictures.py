@@ -1,8 +1,9 @@
 """Draws the pictures of the perceptual studies: the one file of this room that needs torch."""
 
 import dataclasses
+import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from my_utils.errors import UserError
 from my_utils.faces.synthesizer import FaceSynthesizer
 from my_utils.files.atomic import atomic_path, file_sha256
 from my_utils.files.images import save_image
+from my_utils.files.output_folder import clear_for
 from my_utils.runs.generators import load_generator
 from my_utils.study.manifest import Picture, write_manifest
 from my_utils.study.trial import MODEL_OF_RUN
@@ -24,6 +26,8 @@ from my_utils.untrusted.reader import reading
 
 PUBLISHED_CONDITIONS = {"pairwise": 1000, "likert": 500}  # faces
 STYLE_SEEDS = 69158  # rows of the published style table
+SETTINGS = "settings.json"
+OWN_FILES = ("*/mdl[12]__*.png", "*/mesh_*.png", "textured_rendering/*.png")
 GAP = 5  # pixels between the two halves of a Likert picture
 GAP_LEVEL = 127 / 255 * 2 - 1  # grey
 MESH_ALBEDO = 180.0  # of 255, grey
@@ -42,48 +46,73 @@ def draw_study(
     seed: int = 2,  # which styles
     truncation_psi: float = 1.0,
     batch: int = 8,
+    overwrite: bool = False,  # remove the pictures of an earlier call
 ) -> tuple[Path, list[Picture]]:
     """Draw the pictures that are missing and write the manifest: the folder, and what is in it.
 
     Raises:
         UserError: too many or too few generators, of different data, too few faces, or a folder
-            whose pictures were drawn with other settings.
+            with pictures of other settings or more than these.
     """
     models = name_models(study, generators)
-    pictures: list[Picture] = []
-    for name, path in models.items():
+    pictures: dict[str, list[Picture]] = {}
+    for name, (path, _) in models.items():
         synthesizer = FaceSynthesizer.from_checkpoint(path, resources=resources, device=device)
         if not pictures:
             folder = outdir or output_folder(study, synthesizer)
+            faces = number_of_faces(conditions or PUBLISHED_CONDITIONS[study], synthesizer)
+            pictures = pictures_of(study, models, faces, styles, seed)
+            files = [picture.file for own in pictures.values() for picture in own]
             settings = {"study": study, "seed": seed, "truncation": truncation_psi}
-            digests = {name: file_sha256(path) for name, path in models.items()}
-            remember_settings(folder, settings | digests)
-        faces = number_of_faces(conditions or PUBLISHED_CONDITIONS[study], synthesizer)
-        run_id = synthesizer.config.run_id
-        if study == "likert":
-            own = likert_pictures(name, run_id, faces, styles, seed)
-        else:
-            own = pairwise_pictures(name, run_id, faces, seed, first=not pictures)
-        draw_missing(folder, own, synthesizer, truncation_psi=truncation_psi, batch=batch)
-        pictures += own
-    write_manifest(folder, pictures)
-    return folder, pictures
+            settings["parameters"] = parameters_digest(synthesizer)
+            settings |= {model: file_sha256(path) for model, (path, _) in models.items()}
+            if not overwrite:
+                check_settings(folder, settings)
+            clear_for(folder, files, OWN_FILES, overwrite=overwrite, keep=True)
+            remember_settings(folder, settings)
+        draw_missing(
+            folder, pictures[name], synthesizer, truncation_psi=truncation_psi, batch=batch
+        )
+    everything = [picture for own in pictures.values() for picture in own]
+    write_manifest(folder, everything)
+    return folder, everything
 
 
-def name_models(study: str, generators: Sequence[Path]) -> dict[str, Path]:
-    """The published name of each generator's run, in the order given."""
+def pictures_of(
+    study: str, models: Mapping[str, tuple[Path, int]], faces: int, styles: int, seed: int
+) -> dict[str, list[Picture]]:
+    """What is to be drawn by each model."""
+    if study == "likert":
+        return {
+            name: likert_pictures(name, run_id, faces, styles, seed)
+            for name, (_, run_id) in models.items()
+        }
+    return {
+        name: pairwise_pictures(name, run_id, faces, seed, first=not number)
+        for number, (name, (_, run_id)) in enumerate(models.items())
+    }
+
+
+def parameters_digest(synthesizer: FaceSynthesizer) -> str:
+    """Changes with any face of the data set."""
+    vectors = synthesizer.dataset_params().to_vector().contiguous().numpy()
+    return hashlib.sha256(vectors.tobytes()).hexdigest()
+
+
+def name_models(study: str, generators: Sequence[Path]) -> dict[str, tuple[Path, int]]:
+    """File and run of each generator by the published name of its run, in the order given."""
     if study == "pairwise" and len(generators) < 2:
         raise UserError("pairwise compares models: name at least two by --ckpt or --run_id")
     if study == "likert" and len(generators) > 1:
         raise UserError("likert rates one model: name it by --ckpt or --run_id")
-    models: dict[str, Path] = {}
+    models: dict[str, tuple[Path, int]] = {}
     kinds = set()
     for path in generators:
         config = load_generator(path).config
         name = MODEL_OF_RUN.get(config.run_id, f"run{config.run_id}")
         if name in models:
-            raise UserError(f"{models[name]} and {path} are both of run {config.run_id}")
-        models[name] = path
+            raise UserError(f"{models[name][0]} and {path} are both of run {config.run_id}")
+        models[name] = path, config.run_id
         kinds.add((config.demo, config.resolution))
     if len(kinds) > 1:
         raise UserError("the generators differ in their data or resolution: raters would see that")
@@ -96,22 +125,26 @@ def output_folder(study: str, synthesizer: FaceSynthesizer) -> Path:
     return synthesizer.resources.paths.output_root / "sample" / "inter_model_comparison"
 
 
-def remember_settings(outdir: Path, settings: dict) -> None:
-    """Record what the pictures depend on, so that no later call mixes others among them."""
-    outdir.mkdir(parents=True, exist_ok=True)
-    record = outdir / "settings.json"
-    earlier = {}
-    if record.exists():
-        with reading(record):
-            earlier = dict(json.loads(record.read_text()))
+def check_settings(outdir: Path, settings: Mapping[str, object]) -> None:
+    """Refuse to add to pictures that were drawn with other settings."""
+    record = outdir / SETTINGS
+    if not record.exists():
+        return
+    with reading(record):
+        earlier = dict(json.loads(record.read_text()))
     for name in settings.keys() & earlier.keys():
         if settings[name] != earlier[name]:
             raise UserError(
                 f"the pictures in {outdir} were drawn with another {name} ({earlier[name]}, now "
-                f"{settings[name]}): pass another --outdir, or delete that folder"
+                f"{settings[name]}): pass another --outdir, or --overwrite to draw them anew"
             )
-    with atomic_path(record) as temporary:
-        temporary.write_text(json.dumps(earlier | settings, indent=2) + "\n")
+
+
+def remember_settings(outdir: Path, settings: Mapping[str, object]) -> None:
+    """Record what the pictures depend on, so that no later call mixes others among them."""
+    outdir.mkdir(parents=True, exist_ok=True)
+    with atomic_path(outdir / SETTINGS) as temporary:
+        temporary.write_text(json.dumps(settings, indent=2) + "\n")
 
 
 def number_of_faces(wanted: int, synthesizer: FaceSynthesizer) -> int:

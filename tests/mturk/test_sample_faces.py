@@ -155,6 +155,15 @@ def test_other_settings_do_not_mix_with_earlier_pictures(draw):
     assert (folder / "settings.json").read_bytes() == before
 
 
+def test_fewer_pictures_do_not_lie_among_those_of_an_earlier_call(draw):
+    folder = draw("pairwise", "--conditions", 2, runs=(29, 7, 24))
+    with pytest.raises(UserError, match="holds 5 files of another call.*--overwrite"):
+        draw("pairwise", "--conditions", 1, runs=(29, 7))
+    assert len(list(folder.rglob("*.png"))) == 8
+    draw("pairwise", "--conditions", 1, "--seed", 5, "--overwrite", runs=(29, 7))
+    assert len(list(folder.rglob("*.png"))) == len(read_manifest(folder)) == 3
+
+
 def test_a_generator_trained_on_does_not_mix_with_earlier_pictures(draw, generators, tmp_path):
     draw("likert", "--conditions", 1, "--styles", 1, runs=(29,))
     later = load_generator(generators / "29.safetensors")

@@ -32,6 +32,19 @@ def test_random_samples(resources, tmp_path):
         assert np.abs(second[name].astype(int) - first[name]).max() <= 1, name
 
 
+def test_samples_of_another_call_are_not_mixed(resources, tmp_path):
+    words = ("--run_id", "29", "--resources", str(resources), "--outdir", "out")
+    assert (
+        run("generate_random_samples.py", *words, "--seeds", "0-2", folder=tmp_path).returncode == 0
+    )
+    few = (*words, "--seeds", "1")
+    done = run("generate_random_samples.py", *few, folder=tmp_path)
+    assert done.returncode == 2 and "6 files of another call" in done.stderr
+    assert len(pictures(tmp_path / "out")) == 10
+    done = run("generate_random_samples.py", *few, "--overwrite", folder=tmp_path)
+    assert done.returncode == 0 and len(pictures(tmp_path / "out")) == 4
+
+
 def test_published_random_samples(resources, tmp_path):
     words = ("--run_id", "29", "--resources", str(resources), "--protocol", "published")
     done = run("generate_random_samples.py", *words, "--outdir", "out", folder=tmp_path)

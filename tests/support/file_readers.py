@@ -30,7 +30,7 @@ from my_utils.runs.generators import load_generator, save_generator
 from my_utils.runs.networks import build_generator
 from my_utils.runs.released import released_generator, released_training_state
 from my_utils.study.manifest import read_manifest
-from my_utils.study.pictures import remember_settings
+from my_utils.study.pictures import check_settings
 from my_utils.study.questions import pair_checks
 from my_utils.study.results import read_results, write_amt_csv, write_page_csv
 from my_utils.training.curves import read_stats
@@ -250,7 +250,7 @@ def _studies(folder: Path) -> dict[str, Reader]:
         "manifest": Reader(study / "manifest.csv", lambda: read_manifest(study)),
         "picture of a study": Reader(mesh, lambda: pair_checks(study, pictures, 2, 0)),
         "settings of a study": Reader(
-            settings, lambda: remember_settings(study, {"study": "pairwise", "seed": 2})
+            settings, lambda: check_settings(study, {"study": "pairwise", "seed": 2})
         ),
     }
     for name in ("a.json", "b.csv", "c.csv", "c_key.csv"):

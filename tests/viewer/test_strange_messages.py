@@ -76,7 +76,7 @@ def viewer(demo_folder):
 
 def soon(condition):
     """What it gives as soon as it is true."""
-    for _ in range(2000):
+    for _ in range(12_000):
         if found := condition():
             return found
         time.sleep(0.01)

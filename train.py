@@ -4,7 +4,7 @@
     python train.py --run_id 29             # the full model, on the data in $GIF_RESOURCES
     torchrun --nproc_per_node=8 train.py --run_id 29
 
-Runs: 0 full model with the mended recipe, 29 full model as published, 3 normal maps only,
+Runs: 0 full model with the recipe of today, 29 full model as published, 3 normal maps only,
 7 textured renderings only, 8 without the texture loss, 24 parameter vector, no renderings.
 Repeating the command continues the run from its newest checkpoint.
 """

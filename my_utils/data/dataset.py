@@ -35,7 +35,7 @@ class TrainingPair(NamedTuple):
     """
 
     photograph: Tensor  # uint8 [R, R, 3]
-    renderings: Tensor  # uint8 [K, S, S, 3], those of the condition; none for the vector
+    renderings: Tensor  # uint8 [S, S, 3 or 6], those of the condition; 0 channels for the vector
     params: Tensor  # [236]
     position: int  # in the parameter table
 
@@ -47,10 +47,9 @@ class TrainingPair(NamedTuple):
     @property
     def condition(self) -> Tensor:  # [3 or 6, R, R] in [-1, 1], or [236] for the vector condition
         """What the networks are told about it."""
-        if not self.renderings.shape[-4]:
+        if not self.renderings.shape[-1]:
             return self.params
-        images = from_levels(self.renderings).flatten(-4, -3)
-        return shrink(images, self.photograph.shape[-2])
+        return shrink(from_levels(self.renderings), self.photograph.shape[-2])
 
     def to(self, device: torch.device) -> "TrainingPair":
         """The same with pictures and parameters there."""
@@ -133,9 +132,10 @@ class FaceDataset(Dataset[TrainingPair]):
         key = image_key(self.resolution, face_id)
         photograph = self.photographs.get(key, size=self.resolution)
         size = self.render_size
-        renderings = np.empty((len(self.prefixes), size, size, 3), dtype=np.uint8)
-        for picture, prefix in zip(renderings, self.prefixes.values(), strict=True):
-            picture[:] = self.renderings.get(image_key(size, face_id, prefix), size=size)
+        renderings = np.empty((size, size, 3 * len(self.prefixes)), dtype=np.uint8)
+        for number, prefix in enumerate(self.prefixes.values()):
+            picture = self.renderings.get(image_key(size, face_id, prefix), size=size)
+            renderings[..., 3 * number : 3 * number + 3] = picture
         params = torch.tensor(self.vectors[position])
         return TrainingPair(
             torch.from_numpy(photograph), torch.from_numpy(renderings), params, position

@@ -57,14 +57,17 @@ def from_uint8(
     pixels: np.ndarray,  # uint8 [..., H, W, 3]
 ) -> Tensor:
     """Floats in [-1, 1], channels first: [..., 3, H, W]."""
-    return from_levels(torch.from_numpy(pixels))
+    return from_levels(torch.from_numpy(pixels)).contiguous()
 
 
 def from_levels(
-    levels: Tensor,  # uint8 [..., H, W, 3]
+    levels: Tensor,  # uint8 [..., H, W, C]
 ) -> Tensor:
-    """Floats in [-1, 1], channels first: [..., 3, H, W], on the device of the levels."""
-    return levels.movedim(-1, -3).to(torch.float32).contiguous().div_(255).mul_(2).sub_(1)
+    """Floats in [-1, 1], channels first: [..., C, H, W], on the device of the levels.
+
+    In memory the channels stay last, as networks like them.
+    """
+    return levels.to(torch.float32).div_(255).mul_(2).sub_(1).movedim(-1, -3)
 
 
 def save_picture(path: Path, picture: Image.Image, *, note: str = "") -> None:

@@ -3,10 +3,11 @@
     python tests/benchmarks/ablation.py --out ABLATION --jobs 2
     python tests/benchmarks/ablation.py --out ABLATION --changes base "padding" --seeds 1
 
-Trains run 0 of the demo for 7,000 images with each change, measures every generator, and prints a
-table: mean over seeds, and half the distance between the extremes. What is finished is kept in the
-folder, so the command goes on where it was stopped; several may work on one folder at once. Some
-minutes of one core for each training, 45 of them.
+Trains the demo for 7,000 images with each change to the recipe that run 0 had before, measures
+every generator, and prints a table: mean over seeds, and half the distance between the extremes.
+What is finished is kept in the folder, so the command goes on where it was stopped; several may
+work on one folder at once. Some minutes of one core for each of the trainings. It needs
+FOLDER/data/regressor-64.safetensors, which plots/evaluate_control.py trains for a demo.
 """
 
 import argparse
@@ -23,7 +24,11 @@ sys.path[:0] = [str(ROOT)]
 
 from ablation_data import DATA, write_data
 
-BASE = "today's run 0"
+BASE = "before"
+BEFORE = (
+    "--no-antialiased_pyramid --condition_padding zeros --no-relativistic "
+    "--r1_gamma 10 --r2_gamma 0 --r1_interval 16"
+)
 # Change: the data it is trained on, and the flags of train.py.
 CHANGES: dict[str, tuple[str, str]] = {
     BASE: ("plain", ""),
@@ -106,7 +111,7 @@ def train_and_measure(args: argparse.Namespace, change: str, seed: int) -> None:
         inputs.symlink_to((args.out / DATA / data / "input_files").resolve())
     command = [sys.executable, str(ROOT / "train.py"), "--run_id", "0", "--demo"]
     command += ["--resources", str(folder), "--seed", str(seed), "--precision", "float32"]
-    command += ["--device", args.device, *args.flags.split(), *flags.split()]
+    command += ["--device", args.device, *BEFORE.split(), *args.flags.split(), *flags.split()]
     subprocess.run(command, check=True)
     generators = (folder / "output_files" / "checkpoint" / "0").glob("generator-*.safetensors")
     newest = max(generators, key=lambda path: path.stat().st_mtime)

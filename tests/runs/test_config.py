@@ -32,7 +32,20 @@ def test_every_field_is_in_exactly_one_group():
 @pytest.mark.parametrize(
     ("run_id", "names"),
     [
-        (0, {"r1_lazy_gain", "fresh_styles", "ema_from_generator"}),
+        (
+            0,
+            {
+                "r1_lazy_gain",
+                "fresh_styles",
+                "ema_from_generator",
+                "antialiased_pyramid",
+                "condition_padding",
+                "relativistic",
+                "r1_gamma",
+                "r2_gamma",
+                "r1_interval",
+            },
+        ),
         (3, {"condition"}),
         (7, {"condition"}),
         (8, {"texture_weight"}),

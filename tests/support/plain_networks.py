@@ -28,7 +28,7 @@ def upfirdn2d(
     spread = x.new_zeros(batch, channels, height * up, width * up)
     spread[:, :, ::up, ::up] = x
     spread = F.pad(spread, (*padding, *padding))
-    taps = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=x.dtype)
+    taps = x.new_tensor([1.0, 3.0, 3.0, 1.0])
     kernel = gain * taps[:, None] * taps / 64
     filtered = F.conv2d(spread, kernel.expand(channels, 1, 4, 4), groups=channels)
     return filtered[:, :, ::down, ::down]

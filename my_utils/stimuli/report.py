@@ -150,6 +150,8 @@ def _contact_sheet(made: MadeSet, design: Design) -> None:
         columns = len(steps)  # one continuum below the other
         names = [f"{picture.percent:g} %" for picture in shown[:columns]]
         rows = list(design.show)
+    elif len(levels) == 1 and len(shown) <= MOST_COLUMNS:
+        names = [picture.person for picture in shown]
     elif 1 < len(levels) <= MOST_COLUMNS and len(shown) == len(made.pictures):
         columns = len(levels)
         names = [

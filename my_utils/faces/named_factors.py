@@ -252,15 +252,21 @@ def named_light(
         tint = lighting.new_tensor(_TINTS[name])
         grey = lighting.mean(dim=2, keepdim=True)
         return grey * tint / tint.mean()
-    # Means over the visible half of a ball of the harmonics 1, z and 3 z z - 1; the others' are 0.
-    seen = lighting.new_zeros(9)
-    seen[0], seen[3], seen[8] = 1.0, 2 / 3, 1 / 2
-    weights = seen * lighting.new_tensor(SH_FACTORS)
-    brightness = torch.einsum("nkc,k->n", lighting, weights) / 3
+    brightness = visible_brightness(lighting).mean(dim=1)
     made = torch.zeros_like(lighting)
     if name in _DIRECTIONS:
         direction = lighting.new_tensor(_DIRECTIONS[name])
         made[:, 1:4] = (_STRENGTH * direction / direction.norm() / SH_FACTORS[1])[:, None]
-    directional = torch.einsum("nkc,k->n", made, weights) / 3
+    directional = visible_brightness(made).mean(dim=1)
     made[:, 0] = ((brightness - directional) / SH_FACTORS[0])[:, None]
     return made
+
+
+def visible_brightness(
+    lighting: Tensor,  # [N, 9, 3] harmonics x RGB
+) -> Tensor:
+    """The shading of each color, averaged over what the viewer sees of a ball: [N, 3]."""
+    # Means over the visible half of the harmonics 1, z and 3 z z - 1; the others' are 0.
+    seen = lighting.new_zeros(9)
+    seen[0], seen[3], seen[8] = 1.0, 2 / 3, 1 / 2
+    return torch.einsum("nkc,k->nc", lighting, seen * lighting.new_tensor(SH_FACTORS))

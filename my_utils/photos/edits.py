@@ -18,11 +18,13 @@ from my_utils.faces.named_factors import (
     Value,
     apply_factors,
     factor_from_text,
+    visible_brightness,
 )
 from my_utils.faces.sampling import interpolate_path
 
 RANGE = ".."
 NAMED = ("expression", "light")  # factors whose value is a name and an amount
+DARKEST = 0.05  # shading: no light is darker
 TAKEN = ("expression", "light", "pose")  # what an edit may take from another photograph
 
 
@@ -140,9 +142,19 @@ def _at(
             pose[:, 3:] = other.pose[:, 3:]
             params = params.replace(expression=other.expression)
         else:
-            params = params.replace(lighting=other.lighting)
+            params = params.replace(lighting=_light_of(other, own))
         params = params.replace(pose=pose)
     return EditedFaces(params, eyes, [int(values.get("style", style))])  # type: ignore[arg-type]
+
+
+def _light_of(other: FlameParams, own: FlameParams) -> Tensor:
+    """The light [1, 9, 3] of another face, as bright and of the same color as this face's.
+
+    From one photograph, dark or reddish skin cannot be told from dim or reddish light: what a fit
+    knows of a light is where it comes from.
+    """
+    brightness = [visible_brightness(face.lighting).clamp(min=DARKEST) for face in (own, other)]
+    return other.lighting * (brightness[0] / brightness[1])[:, None]
 
 
 def _through(keys: Sequence[EditedFaces], steps: int) -> EditedFaces:

@@ -15,17 +15,19 @@ from torch import Tensor
 from tqdm import tqdm
 
 from model.generator import Generator
+from model.layers import StyledConv, ToRGB
 
-STYLE_STEPS, TUNING_STEPS = 150, 200
-STYLE_RATE, TUNING_RATE = 0.2, 0.006  # of Adam; a style is counted in deviations from the mean
+STYLE_STEPS, TUNING_STEPS = 200, 240
+STYLE_RATE, TUNING_RATE = 0.2, 0.008  # of Adam; a style is counted in deviations from the mean
 ADAM_BETAS = (0.9, 0.99)
 FALLING = 1 / 3  # of the steps at the end, in which the rate falls to zero
 PULL = 0.02  # towards the mean style, for a deviation of one everywhere
 HEAD_WEIGHT = 2.0  # of the head's pixels, beside 1 around it
 COARSEST = 16  # pixels: pictures are compared at every size down to this one
-OTHERS_WEIGHT = 20.0  # of the change of other faces
+OTHERS_WEIGHT = 15.0  # of the change of other faces
 VIEW_WEIGHT = 1.0  # of what the photograph tells about other views
-OTHERS_PER_STEP = 2
+OTHERS_PER_STEP = 3
+TUNED = (StyledConv, ToRGB)  # layers whose weights are
 STYLE_SAMPLES = 1000  # of which the deviation of styles is taken
 
 
@@ -138,7 +140,7 @@ def tune_generator(
     Each step looks at the photograph, at one of the other views, and at some of the other faces.
     """
     generator = copy.deepcopy(generator)
-    weights = list(generator.synthesis.requires_grad_().parameters())
+    weights = _tuned_weights(generator)
     optimizer = torch.optim.Adam(weights, lr=TUNING_RATE, betas=ADAM_BETAS)
     rng = torch.Generator().manual_seed(seed)
     for step in tqdm(range(steps), desc="tuning", unit="step", disable=None):
@@ -160,6 +162,16 @@ def tune_generator(
         loss.backward()
         optimizer.step()
     return generator.requires_grad_(False)
+
+
+def _tuned_weights(generator: Generator) -> list[Tensor]:
+    """The weights of the modulated convolutions, from now on with gradients.
+
+    Tuning all others too (condition stacks, modulations) takes twice the time and moves other faces
+    further, for the same photograph.
+    """
+    layers = [layer for layer in generator.synthesis.modules() if isinstance(layer, TUNED)]
+    return [layer.weight.requires_grad_() for layer in layers]
 
 
 def _set_rate(optimizer: torch.optim.Optimizer, rate: float, progress: float) -> None:

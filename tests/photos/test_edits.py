@@ -4,7 +4,7 @@ import torch
 from model.camera import center_eyes, orthographic_projection
 from my_utils.demo.parameters import demo_flame, sample_parameters
 from my_utils.errors import UserError
-from my_utils.faces.named_factors import NamedExpression, head_angles
+from my_utils.faces.named_factors import NamedExpression, head_angles, visible_brightness
 from my_utils.photos.edits import (
     edit_from_words,
     edit_taken_from,
@@ -59,6 +59,20 @@ def test_factors_are_taken_from_another_face(own):
             for columns in (slice(3, 6), slice(0, 3))
         )
         assert (jaw, head) == (factor == "expression", factor == "pose")
+
+
+def test_a_light_is_taken_as_bright_and_as_warm_as_the_own():
+    own, dark = sample_parameters([3]), sample_parameters([9])
+    dim = dark.replace(lighting=dark.lighting * torch.tensor([0.5, 0.4, 0.3]))
+    lights = [
+        edited_faces(own, edit_taken_from("light", other, ""), demo_flame(), {}, style=0)
+        for other in (dark, dim)
+    ]
+    first, second = (faces.params.lighting for faces in lights)
+    torch.testing.assert_close(first, second)
+    torch.testing.assert_close(visible_brightness(first), visible_brightness(own.lighting))
+    ratio = first / dark.lighting
+    assert (ratio - ratio[:, :1]).abs().max() < 1e-4
 
 
 def test_the_eyes_stay_where_the_photograph_has_them(own):

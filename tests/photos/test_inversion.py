@@ -73,7 +73,7 @@ def test_the_head_weighs_more():
 
 
 def test_a_style_per_block_comes_closer_than_any_single_one(generator, photograph):
-    style = find_style(generator, photograph, steps=120)
+    style = find_style(generator, photograph, steps=60)
     assert style.shape == (1, 3, 8)
     z = torch.randn(200, 8, generator=torch.Generator().manual_seed(4))
     single = min(error(generator, w[None], photograph) for w in generator.mapping(z))
@@ -81,13 +81,16 @@ def test_a_style_per_block_comes_closer_than_any_single_one(generator, photograp
 
 
 def test_tuning_draws_the_photograph_and_leaves_others(generator, photograph, others):
-    style = find_style(generator, photograph, steps=60)
+    style = find_style(generator, photograph, steps=30)
     before = copy.deepcopy(generator.state_dict())
-    tuned = tune_generator(generator, style, photograph, others, steps=150, seed=0)
+    tuned = tune_generator(generator, style, photograph, others, steps=80, seed=0)
     for name, value in generator.state_dict().items():
         assert torch.equal(value, before[name]), name
-    for name, value in tuned.mapping.state_dict().items():
-        assert torch.equal(value, before[f"mapping.{name}"]), name
+    changed = {
+        name for name, value in tuned.state_dict().items() if not torch.equal(value, before[name])
+    }
+    convolutions = ("conv0.weight", "conv1.weight", "to_rgb.weight")
+    assert changed and all(name.endswith(convolutions) for name in changed)
     improved = error(generator, style, photograph) - error(tuned, style, photograph)
     moved = (tuned.synthesis(others.w, others.condition) - others.image).abs().mean()
     assert improved > 0.03 and moved < improved / 2
@@ -95,5 +98,5 @@ def test_tuning_draws_the_photograph_and_leaves_others(generator, photograph, ot
     again = tune_generator(generator, style, photograph, others, steps=3, seed=0)
     same = tune_generator(generator, style, photograph, others, steps=3, seed=0)
     other = tune_generator(generator, style, photograph, others, steps=3, seed=1)
-    states = [made.synthesis.constant for made in (again, same, other)]
+    states = [made.synthesis.blocks[0].conv0.weight for made in (again, same, other)]
     assert torch.equal(states[0], states[1]) and not torch.equal(states[0], states[2])

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from constants import RENDER_SIZE
 from model.flame import TextureSpace
 from model.mesh import UvLayout
+from model.texture_sampler import TexelTable
 from my_utils.files.atomic import atomic_path
 
 
@@ -34,3 +36,18 @@ def save_texture_space(path: Path, space: TextureSpace, layout: UvLayout) -> Non
             vt=layout.coordinates,
             ft=layout.faces.astype(np.uint32),
         )
+
+
+def save_texel_table(path: Path, table: TexelTable) -> None:
+    """Write which point of the mesh every texel shows as `texture_data_256.npy`."""
+    rows, columns = np.divmod(np.arange(RENDER_SIZE**2), RENDER_SIZE)
+    fields = {
+        "x_coords": columns,
+        "y_coords": rows,
+        "valid_pixel_ids": table.y * RENDER_SIZE + table.x,
+        "valid_pixel_3d_faces": table.vertex_ids,
+        "valid_pixel_b_coords": table.barycentric,
+        "img_size": RENDER_SIZE,
+    }
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.save(file, np.array(fields, dtype=object))

@@ -18,7 +18,11 @@ from constants import LMDB_SIZES, RENDER_SIZE
 from model.flame import FlameParams
 from model.mesh import UvLayout
 from model.texture_sampler import texel_table_from_uv
-from my_utils.data.head_writer import save_template_mesh, save_texture_space
+from my_utils.data.head_writer import (
+    save_template_mesh,
+    save_texel_table,
+    save_texture_space,
+)
 from my_utils.data.lmdb_images import image_key
 from my_utils.data.origins import origin_records
 from my_utils.data.parameters import ParameterTable, save_parameters
@@ -114,21 +118,7 @@ def _write_texture_space(path: Path) -> None:
 
 def _write_texel_table(path: Path) -> None:
     table = texel_table_from_uv(uv_layout(), head_assets().faces, size=RENDER_SIZE)
-    rows, columns = np.divmod(np.arange(RENDER_SIZE**2), RENDER_SIZE)
-    fields = {
-        "x_coords": columns,
-        "y_coords": rows,
-        "valid_pixel_ids": table.y * RENDER_SIZE + table.x,
-        "valid_pixel_3d_faces": table.vertex_ids,
-        "valid_pixel_b_coords": table.barycentric,
-        "img_size": RENDER_SIZE,
-    }
-    _save_object(path, fields)
-
-
-def _save_object(path: Path, fields: dict) -> None:
-    with path.open("wb") as file:
-        np.save(file, np.array(fields, dtype=object))
+    save_texel_table(path, table)
 
 
 def write_parameter_files(root: Path, params: FlameParams) -> None:

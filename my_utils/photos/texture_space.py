@@ -15,6 +15,7 @@ from scipy.spatial import ConvexHull
 from constants import RENDER_SIZE, TEXTURE_DIM
 from model.flame import FLAME, FlameParams, TextureSpace
 from model.mesh import UvLayout, vertex_normals
+from model.rasterizer import rasterize
 from model.renderer import spherical_harmonics_shading
 from model.texture_sampler import TexelTable, TextureSampler
 from my_utils.photos.landmark_embedding import FaceMeshEmbedding
@@ -47,6 +48,26 @@ def cylindrical_layout(
     points, index = np.unique(keys.round(7), axis=0, return_inverse=True)
     coordinates = (points + [0.5, 0]).clip(0, 1) * (1 - 2 * MARGIN) + MARGIN
     return UvLayout(coordinates.astype(np.float32), index.reshape(-1, 3))
+
+
+def outer_texels(
+    layout: UvLayout,
+    vertices: np.ndarray,  # [V, 3] metres
+    faces: np.ndarray,  # [F, 3]
+) -> TexelTable:
+    """Which point each texel shows; where the unwrap overlaps itself, the outermost.
+
+    Lips fold inwards and lids lie before the eyes: what is behind them is not seen.
+    """
+    x, _, z = (vertices - vertices.mean(axis=0)).T
+    depth = -np.hypot(x, z)[faces]
+    u, v = np.moveaxis(layout.coordinates[layout.faces], -1, 0)
+    corners = np.stack([2 * u - 1, 1 - 2 * v, depth], axis=-1).reshape(1, -1, 3)
+    own_corners = torch.arange(corners.shape[1]).view(-1, 3)
+    fragments = rasterize(torch.from_numpy(corners).float(), own_corners, RENDER_SIZE)
+    row, column = np.divmod(fragments.pixel.numpy(), RENDER_SIZE)
+    points = faces[fragments.face.numpy()]
+    return TexelTable(column, row, points, fragments.barycentric.T.contiguous().numpy())
 
 
 def plain_texture_space() -> TextureSpace:

@@ -7,10 +7,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from constants import RENDER_SIZE
 from model.flame import TextureSpace
-from model.texture_sampler import texel_table_from_uv
-from my_utils.data.head_writer import save_template_mesh, save_texture_space
+from my_utils.data.head_writer import save_template_mesh, save_texel_table, save_texture_space
 from my_utils.data.resources import Resources
 from my_utils.errors import UserError
 from my_utils.files.atomic import atomic_path
@@ -20,6 +18,7 @@ from my_utils.photos.texture_space import (
     SkinLifter,
     cylindrical_layout,
     face_mask,
+    outer_texels,
     plain_texture_space,
     texture_space_of,
 )
@@ -57,6 +56,8 @@ def _write_layout(resources: Resources) -> None:
     if not path.exists():
         layout = cylindrical_layout(flame.v_template, flame.faces)
         save_template_mesh(path, flame.v_template, flame.faces, layout)
+        texels = outer_texels(layout, flame.v_template, flame.faces)
+        save_texel_table(resources.paths.texel_table, texels)
 
 
 def _write_face_mask(resources: Resources, head: FittingHead) -> None:
@@ -83,8 +84,7 @@ def _aligned(head: FittingHead, photographs: Sequence[Path]) -> list[AlignedPhot
 def _round(head: FittingHead, faces: Sequence[AlignedPhotograph], name: str) -> TextureSpace:
     """The texture space of the skins that a fit lifts."""
     resources = head.resources
-    table = texel_table_from_uv(resources.uv, resources.flame.faces, size=RENDER_SIZE)
-    lift = SkinLifter(table, head.renderer.flame)
+    lift = SkinLifter(resources.texels, head.renderer.flame)
     albedo, seen = [], []
     for start in tqdm(range(0, len(faces), BATCH), unit="batch", desc=name, disable=None):
         some = faces[start : start + BATCH]

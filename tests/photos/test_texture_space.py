@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from model.mesh import UvLayout
 from model.texture_sampler import texel_table_from_uv
 from my_utils.data.flame_files import load_texture_space, load_uv_layout
 from my_utils.data.head_writer import save_template_mesh, save_texture_space
@@ -11,10 +12,12 @@ from my_utils.photos.texture_space import (
     cylindrical_layout,
     face_mask,
     fill_in,
+    outer_texels,
     plain_texture_space,
     spread_over_head,
     texture_space_of,
 )
+from tests.support.toy_head import toy_uv_layout
 from tests.support.toy_photos import toy_embedding, toy_faces, toy_flame, toy_renderer
 
 
@@ -42,6 +45,22 @@ def test_the_unwrap_covers_the_texture_once():
     assert (points[in_front, 2] > 0).float().mean() > 0.95
 
 
+def test_texels_show_the_outermost_surface():
+    """A second head inside the first, before it in the list of faces, is not seen."""
+    flame, layout = toy_flame(), toy_layout()
+    vertices, faces = flame.v_template.numpy(), flame.faces.numpy()
+    center = vertices.mean(axis=0)
+    inner = center + (vertices - center) * [0.8, 1, 0.8]
+    both = np.concatenate([inner, vertices])
+    twice = np.concatenate([faces, faces + len(vertices)])
+    table = outer_texels(UvLayout(layout.coordinates, np.tile(layout.faces, (2, 1))), both, twice)
+    assert (table.vertex_ids >= len(vertices)).all()
+    plain = texel_table_from_uv(layout, faces)
+    once = outer_texels(layout, vertices, faces)
+    assert np.array_equal(once.x, plain.x)
+    assert (once.vertex_ids == plain.vertex_ids).all(axis=1).mean() > 0.98
+
+
 def test_files_are_in_the_published_layout(tmp_path):
     flame, layout = toy_flame(), toy_layout()
     faces = flame.faces.numpy()
@@ -64,10 +83,7 @@ def test_the_mask_is_the_hull_of_the_landmarks():
 
 
 def test_skins_are_lifted_without_their_light():
-    from model.mesh import UvLayout  # the toy's own layout, in which it is rendered
-    from tests.support.toy_head import toy_uv_layout
-
-    layout: UvLayout = toy_uv_layout()
+    layout = toy_uv_layout()  # in which the toy is rendered
     params = toy_faces(2)
     pictures = (toy_renderer()(params).image + 1) * 127.5
     table = texel_table_from_uv(layout, toy_flame().faces.numpy())

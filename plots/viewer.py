@@ -35,6 +35,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--port", type=whole_number, default=8080, help="0 takes any free one (8080)"
     )
+    parser.add_argument(
+        "--backend", choices=("torch", "onnx"), default="torch", help="onnx is faster on a CPU"
+    )
     return parser.parse_args()
 
 
@@ -67,6 +70,10 @@ def main() -> None:
         text = f"warning: --host {args.host} lets others in the network use the viewer"
         print(text, file=sys.stderr)
     synthesizer = open_person(args.person, args) if args.person else synthesizer_from_args(args)
+    if args.backend == "onnx":
+        from my_utils.web.onnx_generator import OnnxGenerator
+
+        synthesizer.generator = OnnxGenerator(synthesizer.generator)
     synthesizer.renderer = RememberedRendering(synthesizer.renderer)
     scenes, films = synthesizer.dataset_params(), synthesizer.outdir(args.outdir, "viewer")
     loop = PageLoop()

@@ -10,6 +10,7 @@ import importlib.util
 import io
 import json
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -126,7 +127,7 @@ def trace(generator: Generator) -> "onnx.ModelProto":
     inputs = example_inputs(generator, batch=2)
     batch = torch.export.Dim("batch")
     shapes = {name: {} if value.ndim == 0 else {0: batch} for name, value in inputs.items()}
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+    with _default_precision(), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")  # of the exporter, about itself
         program = torch.onnx.export(
             _Exportable(generator).eval(),
@@ -144,6 +145,17 @@ def trace(generator: Generator) -> "onnx.ModelProto":
         part.ClearField("metadata_props")
         part.ClearField("doc_string")
     return model
+
+
+@contextlib.contextmanager
+def _default_precision() -> Iterator[None]:
+    """Undo `configure_process` for a while: torch.export still asks for flags of the older kind."""
+    chosen = torch.backends.fp32_precision  # type: ignore[attr-defined] # torch lacks its type
+    torch.backends.fp32_precision = "none"  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        torch.backends.fp32_precision = chosen  # type: ignore[attr-defined]
 
 
 def halve_weights(model: "onnx.ModelProto") -> None:

@@ -21,12 +21,19 @@ def small_generator(kind: str) -> Generator:
         channel_base=256,
         channel_max=16,
     )
+    if kind != "vector":
+        generator.mapping.mean_w.copy_(generator.average_w())
     return generator.eval().requires_grad_(False)
 
 
 @functools.cache
 def _trace(kind: str):
-    return trace(small_generator(kind))
+    torch.backends.fp32_precision = "ieee"  # as configure_process sets it for scripts
+    try:
+        return trace(small_generator(kind))
+    finally:
+        assert torch.backends.fp32_precision == "ieee"
+        torch.backends.fp32_precision = "none"
 
 
 def traced(kind: str):

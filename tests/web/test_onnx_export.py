@@ -11,6 +11,7 @@ from my_utils.runs.config import RUNS
 from my_utils.runs.generators import LoadedGenerator
 from my_utils.web import onnx_export
 from my_utils.web.onnx_export import example_inputs, export_generator, save_onnx
+from my_utils.web.onnx_generator import OnnxGenerator
 from tests.support.small_generators import small_generator, traced
 
 onnx = pytest.importorskip("onnx", reason="needs `pip install -r requirements-web.txt`")
@@ -63,14 +64,14 @@ def test_the_mean_style_is_that_of_the_style_ids():
 
 def test_a_generator_that_differs_is_not_written(monkeypatch, tmp_path):
     monkeypatch.setitem(onnx_export.LARGEST_DIFFERENCE, "float32", 0.0)
-    loaded = LoadedGenerator(small_generator("render"), RUNS[29], nimg=0)
+    loaded = LoadedGenerator(small_generator("render"), RUNS[29], nimg=0, person=None)
     with pytest.raises(UserError, match="differs from torch"):
         save_onnx(tmp_path / "generator.onnx", loaded, precision="float32")
     assert not list(tmp_path.iterdir())
 
 
 def test_the_file_tells_what_it_is(tmp_path):
-    loaded = LoadedGenerator(small_generator("render"), RUNS[7], nimg=2000)
+    loaded = LoadedGenerator(small_generator("render"), RUNS[7], nimg=2000, person=None)
     path = tmp_path / "new" / "face.onnx"
     save_onnx(path, loaded, precision="float32")
     description = json.loads(path.with_suffix(".json").read_text())
@@ -89,3 +90,18 @@ def test_what_is_missing_is_named(monkeypatch):
     monkeypatch.setattr(onnx_export, "PACKAGES", ("onnx", "no_such_package"))
     with pytest.raises(UserError, match="no_such_package is not installed: .*requirements-web"):
         onnx_export.require_packages()
+
+
+@pytest.mark.parametrize("kind", ["render", "vector"])
+def test_onnxruntime_takes_the_place_of_torch(kind):
+    generator = small_generator(kind)
+    other = OnnxGenerator(generator)
+    inputs = example_inputs(generator, 3)
+    psi = {} if kind == "vector" else {"truncation_psi": 0.5}
+    images = other(inputs["z"], inputs["condition"], **psi)
+    expected = generator(inputs["z"], inputs["condition"], **psi)
+    assert (images - expected).abs().max() < 1e-4
+    assert torch.equal(other.styles([3]), generator.styles([3]))
+    if kind == "vector":
+        with pytest.raises(ValueError, match="truncation_psi must be 1"):
+            other(inputs["z"], inputs["condition"], truncation_psi=0.5)

@@ -45,11 +45,46 @@ def fit_camera_to_eyes(
     return torch.stack([scale, translation[:, 0], -translation[:, 1]], dim=1)
 
 
+def fit_camera_to_head(
+    vertices: Tensor,  # [N, V, 3] metres, posed
+    frontal: Tensor,  # [N, V, 3] the same heads looking ahead
+    *,
+    eye_vertices: Sequence[int] = EYE_VERTICES,
+    targets: Sequence[Sequence[float]] = EYE_TARGETS,
+) -> Tensor:
+    """Cameras [N, 3] that show a head as large as when it looks ahead, its eyes about their place.
+
+    Eyes of a turned head are closer together in the picture. A camera fitted to them enlarges the
+    head, by 15 % at 30 degrees of yaw and by 41 % at 45, and mirrors it beyond the profile.
+    """
+    scale = fit_camera_to_eyes(frontal, eye_vertices=eye_vertices, targets=targets)[:, :1]
+    eyes = vertices[:, list(eye_vertices), :2].mean(dim=1)
+    goal = vertices.new_tensor(targets).mean(dim=0) * vertices.new_tensor([1.0, -1.0])  # y up
+    return torch.cat([scale, goal / scale - eyes], dim=1)
+
+
 def center_eyes(params: FlameParams, flame: FLAME) -> FlameParams:
-    """The same faces seen by the camera that puts both eyes where FFHQ crops show them."""
+    """The same faces seen by the camera that puts both eyes where FFHQ crops show them.
+
+    As published; for faces that turn see `center_head`.
+    """
     device = next(flame.buffers(), params.shape).device
     camera = fit_camera_to_eyes(flame(params.to(device)))
     return params.replace(camera=camera.to(params.shape.device))
+
+
+def center_head(params: FlameParams, flame: FLAME) -> FlameParams:
+    """The same faces as large as when they look ahead; see `fit_camera_to_head`."""
+    device = next(flame.buffers(), params.shape).device
+    posed = params.to(device)
+    camera = fit_camera_to_head(flame(posed), flame(looking_ahead(posed)))
+    return params.replace(camera=camera.to(params.shape.device))
+
+
+def looking_ahead(params: FlameParams) -> FlameParams:
+    """The same faces without the rotation of the head."""
+    pose = torch.cat([torch.zeros_like(params.pose[:, :3]), params.pose[:, 3:]], dim=1)
+    return params.replace(pose=pose)
 
 
 def keep_framing(params: FlameParams, own: FlameParams, flame: FLAME) -> FlameParams:
@@ -57,6 +92,6 @@ def keep_framing(params: FlameParams, own: FlameParams, flame: FLAME) -> FlamePa
 
     That is the centered camera, plus what the own camera differs from its centered one.
     """
-    difference = own.camera - center_eyes(own, flame).camera
-    centered = center_eyes(params, flame)
+    difference = own.camera - center_head(own, flame).camera
+    centered = center_head(params, flame)
     return centered.replace(camera=centered.camera + difference.to(centered.camera))

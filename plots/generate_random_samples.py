@@ -47,6 +47,7 @@ def main() -> None:
     import torch
     from tqdm import tqdm
 
+    from model.camera import center_eyes
     from my_utils.faces.params_file import load_params, save_params, save_published_params
     from my_utils.faces.sampling import of_one_person, published_random_params, random_params
     from my_utils.files.images import save_grid, save_image
@@ -60,7 +61,7 @@ def main() -> None:
         params, seeds = published_random_params(
             synthesizer.dataset_params(), style_count=synthesizer.style_count
         )
-        params = synthesizer.framed(params)
+        params = center_eyes(params, synthesizer.renderer.flame)  # as published
     else:
         params = random_params(seeds, synthesizer.dataset_params(), yaw_degrees=args.yaw_range)
         if synthesizer.person:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from constants import DEMO_GENERATOR, demo_root, resources_root
-from model.camera import center_eyes, keep_framing
+from model.camera import center_head, keep_framing
 from model.condition import build_condition, shrink
 from model.flame import FlameParams
 from model.generator import Generator
@@ -122,11 +122,11 @@ class FaceSynthesizer:
         return self.person.params if self.person else self.framed(mean_face(self.dataset_params()))
 
     def framed(self, params: FlameParams) -> FlameParams:
-        """These faces with their eyes where FFHQ has them, or where the person's photograph has."""
+        """These faces as large and where FFHQ crops have them, or the person's photograph."""
         flame = self.renderer.flame
         if self.person:
             return keep_framing(params, self.person.params, flame)
-        return center_eyes(params, flame)
+        return center_head(params, flame)
 
     def outdir(self, chosen: Path | None, name: str) -> Path:
         """Where a script's pictures go: the folder chosen, or `name` below the run's samples."""

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from model.camera import center_eyes
+from model.camera import center_head
 from model.flame import FlameParams
 from my_utils.errors import UserError
 from my_utils.faces.named_factors import load_named_expressions
@@ -134,7 +134,7 @@ class Session:
 
     def _framed(self, params: FlameParams, seed: int, truncation: float) -> ViewerState:
         params = self._synthesizer.framed(params.to(self._synthesizer.device))
-        off_center = params.camera - center_eyes(params, self._flame).camera
+        off_center = params.camera - center_head(params, self._flame).camera
         return self._state(params, seed, truncation, center_eyes=True, off_center=off_center)
 
     def _state(

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from constants import LARGEST_SEED
-from model.camera import fit_camera_to_eyes
+from model.camera import fit_camera_to_head, looking_ahead
 from model.flame import FLAME, FlameParams
 from my_utils.errors import UserError
 from my_utils.faces.named_factors import NamedExpressions
@@ -123,9 +123,11 @@ class ViewerState:
         neck = _rotation("Neck", value)[None].to(device)
         eyes = _rotation("Eyes", value).repeat(2)[None].to(device)
         vertices = flame(params, neck=neck, eyes=eyes)
-        camera = fit_camera_to_eyes(vertices) if value["Centre eyes"] else params.camera
-        if value["Centre eyes"] and self.off_center is not None:
-            camera = camera + self.off_center.to(device)
+        camera = params.camera
+        if value["Centre eyes"]:
+            camera = fit_camera_to_head(vertices, flame(looking_ahead(params)))
+            if self.off_center is not None:
+                camera = camera + self.off_center.to(device)
         camera = camera * camera.new_tensor([value["Zoom"], 1, 1])
         return PosedFace(params.replace(camera=camera), neck, eyes, vertices)
 

@@ -3,8 +3,15 @@
 import numpy as np
 import torch
 
-from constants import EYE_TARGETS
-from model.camera import fit_camera_to_eyes, orthographic_projection
+from constants import EYE_TARGETS, EYE_VERTICES
+from model.camera import (
+    center_eyes,
+    center_head,
+    fit_camera_to_eyes,
+    looking_ahead,
+    orthographic_projection,
+)
+from my_utils.demo.parameters import demo_flame, sample_parameters
 from tests.support.toy_head import TOY_EYE_VERTICES, toy_flame_assets
 
 
@@ -68,3 +75,20 @@ def test_both_are_differentiable():
     assert torch.autograd.gradcheck(
         lambda points: fit_camera_to_eyes(points, eye_vertices=(0, 1)), vertices
     )
+
+
+def test_a_head_is_as_large_in_every_pose_as_when_it_looks_ahead():
+    flame, face = demo_flame(), looking_ahead(sample_parameters(range(1)))
+    own = center_eyes(face, flame).camera
+    for yaw in (0, 15, 30, 45, 60, 90, 120):
+        pose = face.pose.clone()
+        pose[0, 1] = np.deg2rad(yaw)
+        turned = face.replace(pose=pose)
+        seen = center_head(turned, flame)
+        torch.testing.assert_close(seen.camera[:, 0], own[:, 0])
+        eyes = orthographic_projection(flame(seen), seen.camera)[0, list(EYE_VERTICES), :2]
+        torch.testing.assert_close(eyes.mean(dim=0), torch.tensor(EYE_TARGETS).mean(dim=0))
+        if yaw == 0:
+            torch.testing.assert_close(seen.camera, own)
+        if yaw == 45:  # what the published camera does
+            assert center_eyes(turned, flame).camera[0, 0] / own[0, 0] > 1.3

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from scipy.ndimage import binary_dilation
 
-from model.camera import center_eyes
 from my_utils.data.lmdb_images import NORMAL_MAP, LmdbImages, image_key
 from my_utils.data.parameters import ParameterTable, save_parameters
 from my_utils.data.resources import Resources
@@ -73,7 +72,7 @@ def test_a_sequence_that_stands_still_gives_equal_frames(call, tmp_path, synthes
         shrunk(shown[0, -STEP + 1 : -1, x : x + TILE])  # below the labels
         for x in range(1, 3 * STEP, STEP)
     ]
-    faces = synthesizer(center_eyes(params, synthesizer.renderer.flame), [5, 6])
+    faces = synthesizer(synthesizer.framed(params), [5, 6])
     first, other = to_uint8(faces.image)
     for tile, expected in zip(tiles[1:], (faces.render, faces.normal_map), strict=True):
         assert np.abs(tile - to_uint8(expected[0])).mean() < 5

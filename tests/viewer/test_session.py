@@ -77,7 +77,7 @@ def test_new_people_are_those_of_the_random_samples(session, synthesizer):
     session.new_person()
     session.new_person()
     params = random_params([2], synthesizer.dataset_params())
-    params = center_eyes(params, synthesizer.renderer.flame)
+    params = synthesizer.framed(params)
     drawn = session.draw().faces.params.to_vector()
     torch.testing.assert_close(drawn, params.to_vector(), atol=1e-4, rtol=1e-4)
     assert session.state.values["Style seed"] == 2

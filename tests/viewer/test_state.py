@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.camera import fit_camera_to_eyes
+from model.camera import fit_camera_to_head, looking_ahead
 from model.flame import FLAME, FlameParams
 from my_utils.faces.named_factors import NamedExpression
 from my_utils.faces.sliders import NECK_AND_EYES, SLIDERS
@@ -18,10 +18,10 @@ def flame():
 
 @pytest.fixture(autouse=True)
 def eyes_of_the_toy_head(monkeypatch):
-    def fit(vertices):
-        return fit_camera_to_eyes(vertices, eye_vertices=TOY_EYE_VERTICES)
+    def fit(vertices, frontal):
+        return fit_camera_to_head(vertices, frontal, eye_vertices=TOY_EYE_VERTICES)
 
-    monkeypatch.setattr(viewer_state, "fit_camera_to_eyes", fit)
+    monkeypatch.setattr(viewer_state, "fit_camera_to_head", fit)
 
 
 def some_face():
@@ -105,7 +105,8 @@ def test_angles_turn_the_way_their_hints_say(flame):
 def test_centred_eyes_stay_where_they_are_whatever_turns(flame):
     state = some_state(center_eyes=True).change("Neck yaw", 20.0).change("Shape 1", 2.0)
     face = state.pose(flame)
-    expected = fit_camera_to_eyes(face.vertices, eye_vertices=TOY_EYE_VERTICES)
+    ahead = flame(looking_ahead(face.params))
+    expected = fit_camera_to_head(face.vertices, ahead, eye_vertices=TOY_EYE_VERTICES)
     torch.testing.assert_close(face.params.camera, expected)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.camera import fit_camera_to_eyes
+from model.camera import fit_camera_to_eyes, fit_camera_to_head, looking_ahead
 from model.flame import FLAME, FlameParams
 from model.generator import seeded_z
 from model.rasterizer import rasterize
@@ -99,6 +99,21 @@ def test_the_rasterizer_sees_the_same_faces():
     both = np.array(found)[expected.pixel] == expected.face.numpy()
     weights = np.array(weights).reshape(-1, 3)[expected.pixel]
     assert np.abs(weights - expected.barycentric.T.numpy())[both].max() < 1e-3
+
+
+def test_cameras_keep_the_size_of_a_head():
+    code = """
+    import { fitCameraToHead } from "./camera.js";
+    const [one, other] = [vertices, frontal].map((points) => Float32Array.from(points));
+    answer(fitCameraToHead(one, other, eyes, [[0.24, -0.05], [-0.24, -0.05]]));
+    """
+    flame, face = FLAME(toy_flame_assets()), some_faces(1)
+    heads = flame(face), flame(looking_ahead(face))
+    vertices, frontal = (points[0].T.flatten().tolist() for points in heads)
+    camera = run_module(code, vertices=vertices, frontal=frontal, eyes=TOY_EYE_VERTICES)
+    targets = ((0.24, -0.05), (-0.24, -0.05))
+    expected = fit_camera_to_head(*heads, eye_vertices=TOY_EYE_VERTICES, targets=targets)
+    np.testing.assert_allclose(camera, expected[0].numpy(), rtol=1e-4, atol=1e-5)
 
 
 def test_cameras_centre_the_eyes():

@@ -29,6 +29,16 @@ export function fitCameraToEyes(vertices, eyeVertices, targets) {
   return [scale, targetMean[0] / scale - pointMean[0], pointMean[1] - targetMean[1] / scale];
 }
 
+// The camera of the same head looking ahead, moved so that the eyes are about their place: a turned
+// head stays as large as it is.
+export function fitCameraToHead(vertices, frontal, eyeVertices, targets) {
+  const [scale] = fitCameraToEyes(frontal, eyeVertices, targets);
+  const count = vertices.length / 3;
+  const eyes = mean(eyeVertices.map((v) => [vertices[v], vertices[count + v]]));
+  const goal = mean(targets);
+  return [scale, goal[0] / scale - eyes[0], -goal[1] / scale - eyes[1]];
+}
+
 function mean(points) {
   return [0, 1].map((axis) => points.reduce((sum, p) => sum + p[axis], 0) / points.length);
 }

@@ -1,6 +1,6 @@
 // From the parameters of a face to its pictures, as FaceSynthesizer of my_utils/faces does it.
 
-import { fitCameraToEyes } from "./camera.js";
+import { fitCameraToHead } from "./camera.js";
 import { buildCondition } from "./condition.js";
 import { toVector } from "./flame.js";
 import { Generator } from "./generator.js";
@@ -32,8 +32,10 @@ export class FaceDrawer {
   async draw({ params, neck, eyes, seed, truncation, centerEyes, zoom }) {
     const { settings, renderer } = this;
     const vertices = renderer.flame.vertices(params, neck, eyes);
+    const ahead = { ...params, pose: params.pose.map((angle, k) => (k < 3 ? 0 : angle)) };
+    const frontal = renderer.flame.vertices(ahead, neck.map(() => 0), eyes.map(() => 0));
     const camera = centerEyes
-      ? fitCameraToEyes(vertices, settings.eye_vertices, settings.eye_targets)
+      ? fitCameraToHead(vertices, frontal, settings.eye_vertices, settings.eye_targets)
       : [...params.camera];
     camera[0] *= zoom;
     const seen = { ...params, camera: Float32Array.from(camera) };

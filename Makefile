@@ -6,10 +6,10 @@ PY := .venv/bin/python
 
 demo: .venv/installed
 	$(PY) prepare_lmdb/create_demo_resources.py
-	$(PY) train.py --demo --run_id 29
-	$(PY) plots/generate_random_samples.py --demo --run_id 29
-	$(PY) plots/role_of_different_parameters.py --demo --run_id 29
-	$(PY) plots/evaluate_control.py --demo --run_id 29 --measure condition
+	$(PY) train.py --demo
+	$(PY) plots/generate_random_samples.py --demo --run_id 0
+	$(PY) plots/role_of_different_parameters.py --demo --run_id 0
+	$(PY) plots/evaluate_control.py --demo --run_id 0 --measure condition
 	$(PY) plots/evaluate_control.py --ckpt demo --measure condition
 
 test: .venv/installed-tests lint

@@ -29,10 +29,10 @@ def test_the_lines_of_python_work(demo_folder, tmp_path, monkeypatch):
 def test_what_scripts_do_is_done_from_a_prompt(resources, tmp_path, monkeypatch):
     """In a folder as `make demo` leaves it, with outputs of this test's own."""
     (tmp_path / "input_files").symlink_to((resources / "input_files").resolve())
-    run = Path("output_files", "checkpoint", "29")
-    (tmp_path / run).mkdir(parents=True)
-    for path in (resources / run).glob("*.safetensors"):
-        (tmp_path / run / path.name).symlink_to(path)
+    checkpoints = Path("output_files", "checkpoint")
+    (tmp_path / checkpoints / "0").mkdir(parents=True)
+    for path in (resources / checkpoints / "29").glob("*.safetensors"):
+        (tmp_path / checkpoints / "0" / path.name).symlink_to(path)
     monkeypatch.setattr(constants, "demo_root", tmp_path)
     run_lines_of(ROOT / "docs" / "python.md", tmp_path, monkeypatch)
 

@@ -13,7 +13,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import run_script, script_parser
+from my_utils.cli import (
+    counted,
+    run_script,
+    script_parser,
+)
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,7 +39,7 @@ def main() -> None:
     rows = write(args.out, trials)
     for note in trials.notes:
         print(note)
-    print(f"wrote {rows} of {len(trials)} answers to {args.out}")
+    print(f"wrote {rows} of {counted(len(trials), 'answer')} to {args.out}")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from my_utils.cli import run_script, script_parser
+from my_utils.cli import (
+    counted,
+    run_script,
+    script_parser,
+)
 from my_utils.study.inputs import (
     balanced_sides,
     pick_repeats,
@@ -48,7 +52,8 @@ def main() -> None:
     for (full_model, ablation), pairs in questions.items():
         path = path_below(args.folder, f"input_csvs/{full_model}_VS_{ablation}.csv")
         write_ablation(path, pairs, checks, args)
-        print(f"wrote {path}: {len(pairs)} pairs, {args.attention + args.repeats} checks")
+        known = counted(args.attention + args.repeats, "check")
+        print(f"wrote {path}: {counted(len(pairs), 'pair')}, {known}")
 
 
 def write_ablation(

@@ -18,7 +18,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from my_utils.cli import run_script, script_parser
+from my_utils.cli import (
+    counted,
+    run_script,
+    script_parser,
+)
 from my_utils.study.inputs import pick_repeats, picture_url, write_inputs
 from my_utils.study.manifest import read_manifest
 from my_utils.study.options import add_input_options
@@ -48,7 +52,7 @@ def main() -> None:
         checks.append((rows[number], "repeat", ""))
     path = args.folder / "flm_asso_10k.csv"
     write_inputs(path, rows, checks, rng)
-    print(f"wrote {path}: {len(rows)} pictures, {len(checks)} checks")
+    print(f"wrote {path}: {counted(len(rows), 'picture')}, {counted(len(checks), 'check')}")
 
 
 if __name__ == "__main__":

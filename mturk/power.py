@@ -15,8 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import positive_int, run_script, script_parser
-from my_utils.errors import UserError
+from my_utils.cli import number, positive_int, run_script, script_parser
 
 ALPHA = 0.05
 PREFERENCES = (0.55, 0.60, 0.65, 0.70, 0.75, 0.80)
@@ -25,7 +24,9 @@ DIFFERENCES = (0.25, 0.50, 0.75, 1.00)
 
 def parse_args() -> argparse.Namespace:
     parser = script_parser(__doc__)
-    parser.add_argument("--power", type=float, default=0.8, help="chance to find it (0.8)")
+    parser.add_argument(
+        "--power", type=number(0.1, 0.9999), default=0.8, help="chance to find it (0.8)"
+    )
     parser.add_argument(
         "--comparisons", type=positive_int, default=4, help="ablations, for Holm's first step (4)"
     )
@@ -36,20 +37,22 @@ def parse_args() -> argparse.Namespace:
         help="answers of a participant to each comparison (25)",
     )
     parser.add_argument(
-        "--correlation", type=float, default=0.1, help="of answers of one participant, 0 to 1 (0.1)"
+        "--correlation",
+        type=number(0, 1),
+        default=0.1,
+        help="of answers of one participant, 0 to 1 (0.1)",
     )
     parser.add_argument(
-        "--deviation", type=float, default=1.0, help="standard deviation of ratings, in steps (1)"
+        "--deviation",
+        type=number(0.01, 2),  # from 1 to 5 no ratings differ more
+        default=1.0,
+        help="standard deviation of ratings, in steps (1)",
     )
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
-    if not (0 < args.power < 1 and 0 <= args.correlation <= 1 and args.deviation > 0):
-        raise UserError(
-            "--power must lie between 0 and 1, --correlation too, and --deviation above 0"
-        )
     from my_utils.files.tables import markdown_table
     from my_utils.study.statistics import participants_needed, ratings_needed, trials_needed
 

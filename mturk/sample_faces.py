@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from my_utils.cli import (
     add_overwrite_option,
     add_resource_options,
+    counted,
     number,
     positive_int,
     run_script,
@@ -89,8 +90,8 @@ def main() -> None:
     )
     script = "create_csv.py" if args.study == "pairwise" else "generate_csv.py"
     print(
-        f"{outdir} holds {len(pictures)} pictures and manifest.csv; now python mturk/{script} for "
-        "Mechanical Turk, or python mturk/study_page.py for a page of your own"
+        f"{outdir} holds {counted(len(pictures), 'picture')} and manifest.csv; now python "
+        f"mturk/{script} for Mechanical Turk, or python mturk/study_page.py for a page of your own"
     )
 
 

@@ -163,6 +163,11 @@ def add_overwrite_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def counted(count: int, noun: str) -> str:
+    """A number of things in words: 1 face, 2 faces."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def add_resource_options(parser: argparse.ArgumentParser) -> None:
     """Options that choose the resources folder."""
     parser.add_argument("--demo", action="store_true", help="use the embedded demo resources")

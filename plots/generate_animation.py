@@ -19,7 +19,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import number, parse_seeds, positive_int, run_script, script_parser
+from my_utils.cli import (
+    counted,
+    number,
+    parse_seeds,
+    positive_int,
+    run_script,
+    script_parser,
+)
 from my_utils.errors import UserError
 from my_utils.faces.options import add_synthesis_options, synthesizer_from_args
 
@@ -138,7 +145,7 @@ def main() -> None:
             frame = lay_out(images, shrink(mesh, synthesizer.config.resolution))
             for film in films:
                 film.add(frame)
-    print(f"wrote {len(params)} frames to {' and '.join(map(str, paths))}")
+    print(f"wrote {counted(len(params), 'frame')} to {' and '.join(map(str, paths))}")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ grid.png. A seed decides the face, its lighting and its style, and always gives 
 Of a person (--ckpt person.safetensors) it decides the expression, the pose and the lighting.
 
 The published protocol draws the 128 people that the published code drew, numbered from 0, with
-params.npy in its layout; the names are numbers too where --params repeats a seed.
+params.npy in its layout (not in their styles, which came from the random stream of a GPU); the
+names are numbers too where --params repeats a seed.
 """
 
 import argparse
@@ -19,7 +20,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import add_overwrite_option, number, parse_seeds, run_script, script_parser
+from my_utils.cli import (
+    add_overwrite_option,
+    counted,
+    number,
+    parse_seeds,
+    run_script,
+    script_parser,
+)
 from my_utils.faces.options import add_synthesis_options, synthesizer_from_args
 
 GRID_COLUMNS = 8
@@ -92,7 +100,8 @@ def main() -> None:
                 images.append(faces.image[row].cpu())
                 progress.update()
     save_grid(outdir / "grid.png", torch.stack(images), GRID_COLUMNS, note=synthesizer.note(params))
-    print(f"wrote {len(seeds)} faces, their conditions, params.npz and grid.png to {outdir}")
+    written = counted(len(seeds), "face")
+    print(f"wrote {written}, their conditions, params.npz and grid.png to {outdir}")
 
 
 if __name__ == "__main__":

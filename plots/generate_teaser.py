@@ -16,7 +16,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import add_overwrite_option, parse_seeds, run_script, script_parser
+from my_utils.cli import (
+    add_overwrite_option,
+    counted,
+    parse_seeds,
+    run_script,
+    script_parser,
+)
 from my_utils.faces.options import add_synthesis_options, synthesizer_from_args
 
 OWN_FILES = ("teaser.png", "mesh_*_*.png", "[0-9]*_*.png", "-1_*.png")
@@ -88,7 +94,7 @@ def main() -> None:
         caption="Each column changes one parameter of one face.",
         note=synthesizer.note(params),
     )
-    print(f"wrote {len(names)} faces in {len(seeds)} styles and teaser.png to {outdir}")
+    print(f"wrote {len(names)} faces in {counted(len(seeds), 'style')} and teaser.png to {outdir}")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from my_utils.cli import (
     add_overwrite_option,
+    counted,
     parse_seeds,
     run_script,
     script_parser,
@@ -121,7 +122,7 @@ def main() -> None:
         caption="Each row replaces one more factor of face A by that of face B.",
         note="\n".join(filter(None, notes)),
     )
-    print(f"wrote {len(pairs)} pairs of {len(rows)} faces and figure3.png to {outdir}")
+    print(f"wrote {counted(len(pairs), 'pair')} of {len(rows)} faces and figure3.png to {outdir}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import add_resource_options, resource_folder, run_script, script_parser
+from my_utils.cli import (
+    add_resource_options,
+    counted,
+    resource_folder,
+    run_script,
+    script_parser,
+)
 from my_utils.errors import UserError
 
 TOOLS = (
@@ -81,7 +87,7 @@ def main() -> None:
         notes += [note for note in reader.TOOLS[args.tool].notes if "--crops" in note]
     if not args.flame_version:
         notes += [note for note in reader.TOOLS[args.tool].notes if "--flame_version" in note]
-    print("\n".join([*notes, f"wrote {len(table.ids)} faces to {out}"]))
+    print("\n".join([*notes, f"wrote {counted(len(table.ids), 'face')} to {out}"]))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from constants import RENDER_SIZE
 from my_utils.cli import (
     add_resource_options,
+    counted,
     positive_int,
     resource_folder,
     run_script,
@@ -72,7 +73,7 @@ def main() -> None:
         device=select_device(args.device),
         origin=origin_records(resources.parameters, resources),
     )
-    print(f"wrote {len(resources.parameters.ids)} faces to {path}")
+    print(f"wrote {counted(len(resources.parameters.ids), 'face')} to {path}")
 
 
 if __name__ == "__main__":

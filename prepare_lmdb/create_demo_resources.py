@@ -13,7 +13,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from constants import demo_root
-from my_utils.cli import positive_int, run_script, script_parser, whole_number
+from my_utils.cli import (
+    counted,
+    positive_int,
+    run_script,
+    script_parser,
+    whole_number,
+)
 
 
 def main() -> None:
@@ -43,7 +49,7 @@ def main() -> None:
         render_size=args.render_size,
     )
     if written:
-        print(f"wrote {args.count} faces of {args.size} pixels to {args.out}")
+        print(f"wrote {counted(args.count, 'face')} of {args.size} pixels to {args.out}")
     else:
         print(f"{args.out} holds these {args.count} faces already")
 

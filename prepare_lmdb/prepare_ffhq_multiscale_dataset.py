@@ -14,7 +14,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from constants import LMDB_SIZES, resources_root
-from my_utils.cli import positive_int, run_script, script_parser
+from my_utils.cli import (
+    counted,
+    positive_int,
+    run_script,
+    script_parser,
+)
 from my_utils.data.resource_files import ResourcePaths
 from my_utils.errors import UserError
 
@@ -87,10 +92,10 @@ def main() -> None:
         print(f"left out: {problem}", file=sys.stderr)
     if report.too_small:
         print(
-            f"{report.too_small} photographs are smaller than {sizes[-1]} pixels: sizes larger "
-            "than the photograph were left out (--upscale makes them)"
+            f"smaller than {sizes[-1]} pixels: {counted(report.too_small, 'photograph')}; sizes "
+            "larger than the photograph were left out (--upscale makes them)"
         )
-    print(f"wrote {report.written} photographs to {args.out}")
+    print(f"wrote {counted(report.written, 'photograph')} to {args.out}")
 
 
 if __name__ == "__main__":

@@ -63,10 +63,12 @@ def published_random_params(
     style_count: int,
     count: int = 128,
 ) -> tuple[FlameParams, list[int]]:
-    """The very people that the published code draws from its seed 2, and their style ids.
+    """The very people that the published code draws from its seed 2, and style ids for them.
 
     The ranges are those of `random_params`; camera and lighting of person k are those of face k,
-    from the first again after the last; style ids are below `style_count`.
+    from the first again after the last. The style ids are drawn from the same seed below
+    `style_count`, but are not the published ones: those came from the random stream of a GPU, which
+    no CPU can give.
     """
     rng = np.random.RandomState(PUBLISHED_SEED)
     shape, expression = np.zeros((count, SHAPE_DIM)), np.zeros((count, EXPRESSION_DIM))

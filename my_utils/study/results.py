@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from my_utils.cli import counted
 from my_utils.errors import UserError
 from my_utils.files.atomic import atomic_path
 from my_utils.study.amt import AMT_COLUMNS, KEY_COLUMNS, Key, amt_row, amt_trial, is_rejected
@@ -36,8 +37,7 @@ class Answers(list[Trial]):
         """What a reader of the analysis must know of the files."""
         if not self.rejected:
             return []
-        them = "answer was" if self.rejected == 1 else "answers were"
-        return [f"{self.rejected} {them} rejected on Mechanical Turk: left out."]
+        return [f"Rejected on Mechanical Turk, left out: {counted(self.rejected, 'answer')}."]
 
 
 def read_results(paths: Sequence[Path], study: str) -> Answers:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from my_utils.cli import counted
 from my_utils.errors import UserError
 from my_utils.study.trial import Answer
 
@@ -77,9 +78,11 @@ def _repeat_notes(trials: Sequence[Answer]) -> list[str]:
 def _independence_note(kept: Sequence[Answer]) -> str:
     participants = len({trial.participant for trial in kept})
     if participants == len(kept):
-        return f"Analysed: {len(kept)} answers, one from each participant, so independent."
+        return (
+            f"Analysed: {counted(len(kept), 'answer')}, one from each participant, so independent."
+        )
     return (
-        f"Analysed: {len(kept)} answers from {participants} participants, "
+        f"Analysed: {counted(len(kept), 'answer')} from {counted(participants, 'participant')}, "
         f"{len(kept) / participants:.1f} each. Answers of one participant are not independent: "
         "trust the numbers over participants, and the effective number of answers."
     )

@@ -227,8 +227,9 @@ def test_power_script(tmp_path):
     done = run("power.py", "--each", "10", "--correlation", "0", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "| 60% | 210 | 290 | 29 |" in done.stdout and "| 0.5 | 63 | 7 |" in done.stdout
-    done = run("power.py", "--power", "1", folder=tmp_path)
-    assert done.returncode == 2 and "--power must lie between" in done.stderr
+    for words in (("--power", "1"), ("--deviation", "inf"), ("--correlation", "nan")):
+        done = run("power.py", *words, folder=tmp_path)
+        assert done.returncode == 2 and f"argument {words[0]}: '{words[1]}' is not" in done.stderr
 
 
 def test_the_analysis_needs_no_torch():

@@ -268,7 +268,7 @@ def test_rejected_assignments_do_not_count(tmp_path):
     path = DATA / "amt-rejected-assignments.csv"
     trials = read_results([path], "pairwise")
     assert len(trials) == 8 and trials.notes == [
-        "4 answers were rejected on Mechanical Turk: left out."
+        "Rejected on Mechanical Turk, left out: 4 answers."
     ]
     # Before the requester uploads his decisions, they stand in the last two columns.
     header = LIKERT_HEADER.strip() + ",AssignmentStatus,Approve,Reject\n"

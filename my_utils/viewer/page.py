@@ -64,7 +64,8 @@ class Page:
             self._build_pictures_of_phone()
         else:
             self._build_pictures()
-        loop.post(self, self._show_values)
+        self._must_move_widgets = True
+        loop.post(self, lambda: None)  # after which it draws
 
     def do(self, action: Action) -> None:
         """Do it, and say on the page where it does not work."""
@@ -78,6 +79,9 @@ class Page:
 
     def draw(self) -> None:
         """Show the state, if it has changed since the last time."""
+        if self._must_move_widgets:
+            self._must_move_widgets = False
+            self._show_values()
         if self._session.state is self._drawn:
             return
         self._drawn = self._session.state
@@ -275,7 +279,7 @@ class Page:
 
         def do(value: object) -> None:
             action(value)
-            self._show_values()
+            self._must_move_widgets = True
 
         return do
 

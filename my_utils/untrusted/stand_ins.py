@@ -10,11 +10,9 @@ import functools
 import io
 import pickle
 import re
-from collections.abc import Callable
 from typing import IO, Any, Literal
 
 import numpy as np
-import scipy.sparse
 
 from my_utils.untrusted.text import shown
 
@@ -101,15 +99,17 @@ def _reconstructed(kind: type, base: object, state: object) -> object:
 class SparseColumns:
     """A SciPy matrix of compressed columns; `numpy.asarray` gives the dense array."""
 
-    make: Callable = scipy.sparse.csc_matrix
+    layout = "csc_matrix"
 
     def __setstate__(self, state: dict) -> None:
         self.state = state
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        import scipy.sparse  # which takes as long to import as many a file to read
+
         parts = (self.state["data"], self.state["indices"], self.state["indptr"])
         shape = self.state.get("_shape", self.state.get("shape"))
-        matrix = type(self).make(parts, shape=shape)
+        matrix = getattr(scipy.sparse, self.layout)(parts, shape=shape)
         matrix.check_format(full_check=True)  # wrong indices would write to foreign memory
         return np.asarray(matrix.toarray(), dtype=dtype)
 
@@ -117,7 +117,7 @@ class SparseColumns:
 class SparseRows(SparseColumns):
     """A SciPy matrix of compressed rows."""
 
-    make = scipy.sparse.csr_matrix
+    layout = "csr_matrix"
 
 
 class ChumpyNode:

@@ -20,7 +20,7 @@ OUTLIER = 2.0  # standard deviations beyond which a point loses its weight
 FACING, FACING_WIDTH = 0.3, 0.1  # points turned away from the viewer fade out here
 # Light is expected white and even, with these standard deviations of the shading: of all, of the
 # linear and of the quadratic harmonics; colors differ by a share of them.
-EVEN_SHADING = 1.0
+SKIN_BRIGHTNESS = (0.4, 1.35)  # the darkest and the lightest skin, in mean skins
 BRIGHTNESS, LINEAR, QUADRATIC, TINT = 0.15, 0.25, 0.06, 0.35
 # Texels next to each other are not independent observations.
 EFFECTIVE_SHARE = 0.3
@@ -38,13 +38,11 @@ def fit_appearance(
     turned = turned_to_viewer(basis)
     observed = sample(pictures, skin.surface(params).position)
     skin_code = torch.zeros_like(params.texture[:1]) if person is None else person.texture
-    params = params.replace(
-        texture=skin_code.expand_as(params.texture),
-        lighting=even_light(params.lighting).expand(len(params), -1, -1),
-    )
+    expected = expected_light(skin, pictures, params)
+    params = params.replace(texture=skin_code.expand_as(params.texture), lighting=expected)
     weight = turned
     for _ in range(ROUNDS):
-        params = _fit_light(skin, basis, observed, weight, params)
+        params = _fit_light(skin, basis, observed, weight, params, expected)
         weight = turned * color_weight(observed - skin.albedo(params) * shading(basis, params))
         if person is None:
             params = _fit_skin(skin, basis, observed, weight, params)
@@ -97,10 +95,20 @@ def color_weight(
     return cauchy_weight((error / NOISE).square().mean(dim=2), OUTLIER)
 
 
-def even_light(like: Tensor) -> Tensor:
-    """White light of the same strength from everywhere: [1, 9, 3]."""
-    lighting = like.new_zeros(1, 9, 3)
-    lighting[:, 0] = EVEN_SHADING / SH_FACTORS[0]
+def expected_light(
+    skin: SkinPoints,
+    pictures: Tensor,  # [N, 3, H, W] in 0..255
+    params: FlameParams,  # N rows
+) -> Tensor:
+    """The lighting [N, 9, 3] expected of photographs: white, the same from everywhere.
+
+    A face much darker or lighter than any skin is under- or overexposed, and has less or more.
+    """
+    observed = sample(pictures, skin.surface(params).position).mean(dim=2)
+    exposure = (observed / skin.mean.mean(dim=1).clamp(min=1)).median(dim=1).values
+    lighting = torch.zeros_like(params.lighting)
+    brightness = exposure / exposure.clamp(*SKIN_BRIGHTNESS)
+    lighting[:, 0] = (brightness / SH_FACTORS[0])[:, None]
     return lighting
 
 
@@ -112,14 +120,24 @@ def light_precision(like: Tensor) -> Tensor:
     return torch.linalg.inv(torch.kron(torch.diag(spread), colors))
 
 
-def add_light_prior(equations: NormalEquations, params: FlameParams, columns: Tensor) -> None:
-    """Light is expected white and even; the 27 columns are those of the flattened lighting."""
-    deviation = (params.lighting - even_light(params.lighting)).flatten(1)
+def add_light_prior(
+    equations: NormalEquations,
+    params: FlameParams,
+    expected: Tensor,  # [N, 9, 3], see `expected_light`
+    columns: Tensor,  # [27] of the flattened lighting
+) -> None:
+    """Light is about as expected."""
+    deviation = (params.lighting - expected).flatten(1)
     equations.add_prior(deviation, light_precision(deviation), columns)
 
 
 def _fit_light(
-    skin: SkinPoints, basis: Tensor, observed: Tensor, weight: Tensor, params: FlameParams
+    skin: SkinPoints,
+    basis: Tensor,
+    observed: Tensor,
+    weight: Tensor,
+    params: FlameParams,
+    expected: Tensor,
 ) -> FlameParams:
     equations = NormalEquations(observed, len(params), params.lighting[0].numel())
     columns = torch.arange(equations.right.shape[1], device=observed.device)
@@ -129,7 +147,7 @@ def _fit_light(
         jacobian = basis * albedo[..., channel, None]
         scaled = weight * (EFFECTIVE_SHARE / NOISE**2)
         equations.add(jacobian, error[..., channel], scaled, columns[channel::3])
-    add_light_prior(equations, params, columns)
+    add_light_prior(equations, params, expected, columns)
     return params.replace(lighting=params.lighting + equations.solve().unflatten(1, (9, 3)))
 
 

@@ -18,6 +18,7 @@ from my_utils.photos.appearance_fit import (
     NOISE,
     add_light_prior,
     color_weight,
+    expected_light,
     shading,
     turned_to_viewer,
 )
@@ -40,6 +41,7 @@ def refine(
 ) -> FlameParams:
     """Faces after one Gauss-Newton step for each blur."""
     errors = landmarks.new_zeros(len(params), term.common_count)
+    expected = expected_light(skin, pictures, params)
     previous, blurred, slope = None, pictures, pictures
     for blur in blurs:
         if blur != previous:
@@ -53,7 +55,7 @@ def refine(
         columns = torch.arange(PARAM_DIM, device=landmarks.device)
         texture, lighting = columns[FLAME_SLICES["texture"]], columns[FLAME_SLICES["lighting"]]
         equations.add_prior(params.texture, torch.eye(len(texture)).to(landmarks), texture)
-        add_light_prior(equations, params, lighting)
+        add_light_prior(equations, params, expected, lighting)
         if same_person:
             equations.hold(torch.cat([columns[FLAME_SLICES["shape"]], texture]))
         change = equations.solve()

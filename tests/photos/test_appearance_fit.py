@@ -3,7 +3,13 @@
 import pytest
 import torch
 
-from my_utils.photos.appearance_fit import color_residuals, fit_appearance, light_precision
+from model.renderer import SH_FACTORS
+from my_utils.photos.appearance_fit import (
+    color_residuals,
+    expected_light,
+    fit_appearance,
+    light_precision,
+)
 from my_utils.photos.geometry_fit import LandmarkTerm
 from my_utils.photos.photometric_refinement import gaussian_blur, gradient, refine
 from my_utils.photos.skin_points import sample
@@ -47,6 +53,18 @@ def test_what_is_no_skin_counts_little(faces):
     shade = (found.lighting - clean.lighting)[:, 0].abs().max() * 0.28
     assert shade < 0.1
     assert (color_residuals(toy_skin(), covered, found)[1] < 0.95).all()
+
+
+def test_a_dark_photograph_is_dim_light_and_not_a_dark_skin(faces):
+    params, pictures = faces
+    usual = expected_light(toy_skin(), pictures, params)
+    assert torch.allclose(usual[:, 0] * SH_FACTORS[0], torch.tensor(1.0))
+    dark = fit_appearance(toy_skin(), 0.15 * pictures, params)
+    clean = fit_appearance(toy_skin(), pictures, params)
+    assert (dark.lighting[:, 0] / clean.lighting[:, 0]).max() < 0.6
+    rendered = (toy_renderer()(dark).image + 1) * 127.5
+    shown = (pictures > 0).all(dim=1, keepdim=True)
+    assert ((rendered - 0.15 * pictures).abs() * shown).sum() / shown.sum() / 3 < 4
 
 
 def test_light_is_expected_of_one_color(faces):

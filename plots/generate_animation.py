@@ -125,10 +125,12 @@ def main() -> None:
     params = synthesizer.framed(params.to(synthesizer.device))
 
     outdir = synthesizer.outdir(args.outdir, "animation")
+    note = synthesizer.note()
     paths = [outdir / f"{name}.{ending}" for ending in args.format]
     with contextlib.ExitStack() as stack:
         films = [
-            stack.enter_context(FilmWriter(path, fps=args.fps, audio=args.audio)) for path in paths
+            stack.enter_context(FilmWriter(path, fps=args.fps, audio=args.audio, note=note))
+            for path in paths
         ]
         # Every frame is drawn by the same calls, so that equal faces give equal frames.
         for row in tqdm(range(len(params)), unit="frame", disable=None):

@@ -132,12 +132,17 @@ class FaceSynthesizer:
         """Where a script's pictures go: the folder chosen, or `name` below the run's samples."""
         return chosen or self.resources.paths.output_root / "sample" / self.label / name
 
-    def note(self, params: FlameParams) -> str:
-        """What a picture file of these faces says about itself: nothing unless it is a person's."""
+    def note(self, params: FlameParams | None = None) -> str:
+        """What a file of these faces, or a film, says about itself: only a person's says anything.
+
+        That is the digest of the generator before tuning, and the parameters.
+        """
         if not self.person:
             return ""
-        vectors = params.to("cpu").to_vector().double().numpy().round(5).tolist()
-        return json.dumps({"generator": self.person.tuned_from, "parameters": vectors})
+        facts: dict[str, object] = {"generator": self.person.tuned_from}
+        if params is not None:
+            facts["parameters"] = params.to("cpu").to_vector().double().numpy().round(5).tolist()
+        return json.dumps(facts)
 
     @torch.no_grad()
     def __call__(

@@ -13,6 +13,7 @@ from PIL import Image
 
 from my_utils.errors import UserError
 from my_utils.files.atomic import atomic_path
+from my_utils.files.image_codec import GENERATED
 
 SUFFIXES = (".mp4", ".gif")
 GIF_TICKS = 100  # per second, in which a GIF counts time
@@ -35,14 +36,16 @@ class FilmWriter:
         path: the film; its folder is made. After an error no film is there.
         fps: frames per second.
         audio: sound track of an .mp4; what is longer than the film is cut off.
+        note: what the film says about itself, in its comment.
 
     Raises:
         UserError: another ending than .mp4 or .gif, a rate or a sound that the format cannot have,
             no frame, frames of different sizes, or a film that ffmpeg cannot write.
     """
 
-    def __init__(self, path: Path, *, fps: float, audio: Path | None = None):
+    def __init__(self, path: Path, *, fps: float, audio: Path | None = None, note: str = ""):
         self.path, self.fps, self.audio = Path(path), fps, audio
+        self.comment = f"{GENERATED}: {note}" if note else ""
         suffix = self.path.suffix.lower()
         if suffix not in SUFFIXES:
             raise UserError(f"cannot write {path}: a film ends in {' or '.join(SUFFIXES)}")
@@ -94,15 +97,15 @@ class FilmWriter:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(self.path) as temporary:
             if self.is_gif:
-                encoder = _gif(temporary, self.fps)
+                encoder = _gif(temporary, self.fps, self.comment)
             else:
-                encoder = _mp4(temporary, (width, height), self.fps, self.audio)
+                encoder = _mp4(temporary, (width, height), self.fps, self.audio, self.comment)
             with encoder as write:
                 yield write
 
 
 @contextlib.contextmanager
-def _gif(path: Path, fps: float) -> Iterator[AddFrame]:
+def _gif(path: Path, fps: float, comment: str) -> Iterator[AddFrame]:
     frames = []  # with a palette each, a third of the memory
     yield lambda pixels: frames.append(
         Image.fromarray(pixels).convert("P", palette=Image.Palette.ADAPTIVE)
@@ -117,11 +120,14 @@ def _gif(path: Path, fps: float) -> Iterator[AddFrame]:
         append_images=frames[1:],
         duration=milliseconds.astype(int).tolist(),
         loop=0,
+        comment=comment.encode(),
     )
 
 
 @contextlib.contextmanager
-def _mp4(path: Path, size: tuple[int, int], fps: float, audio: Path | None) -> Iterator[AddFrame]:
+def _mp4(
+    path: Path, size: tuple[int, int], fps: float, audio: Path | None, comment: str
+) -> Iterator[AddFrame]:
     count = 0
 
     def write(pixels: np.ndarray) -> None:
@@ -131,7 +137,7 @@ def _mp4(path: Path, size: tuple[int, int], fps: float, audio: Path | None) -> I
 
     with tempfile.TemporaryDirectory() as folder:
         silent = Path(folder) / "silent.mp4" if audio else path
-        with _h264(silent, size, fps) as write_pixels:
+        with _h264(silent, size, fps, comment) as write_pixels:
             yield write
         if audio:  # silence after the sound, so that the pictures decide when the film ends
             streams = ["-i", silent, *_sound(audio), "-map", "0:v", "-map", "1:a:0"]
@@ -139,13 +145,14 @@ def _mp4(path: Path, size: tuple[int, int], fps: float, audio: Path | None) -> I
 
 
 @contextlib.contextmanager
-def _h264(path: Path, size: tuple[int, int], fps: float) -> Iterator[AddFrame]:
+def _h264(path: Path, size: tuple[int, int], fps: float, comment: str) -> Iterator[AddFrame]:
     """Pictures alone, without sound."""
     # ffmpeg is run here and not by imageio_ffmpeg.write_frames, which ignores how it ends.
     frames = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "{}x{}".format(*size), "-r", fps]
     even = f"pad=ceil(iw/2)*2:ceil(ih/2)*2:color=white,{BT709},format=yuv420p"
     coded = ["-vf", even, "-c:v", "libx264", "-crf", CONSTANT_QUALITY]
-    command = _ffmpeg(*frames, "-i", "-", *coded, *MP4, path)
+    said = ["-metadata", f"comment={comment}"] if comment else []
+    command = _ffmpeg(*frames, "-i", "-", *coded, *said, *MP4, path)
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=log)
 

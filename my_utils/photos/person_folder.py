@@ -103,7 +103,7 @@ class Editing:
             self.own, edits, self.flame, self.expressions, style=OWN_STYLE, frames=frames
         )
         with (
-            FilmWriter(path, fps=fps) as film,
+            FilmWriter(path, fps=fps, note=self.synthesizer.note()) as film,
             tqdm(total=len(faces.styles), unit="frame", disable=None) as progress,
         ):
             for images in self._images(faces):

@@ -107,5 +107,5 @@ class FaceFinder:
     def _cut(
         self, pixels: np.ndarray, square: OrientedSquare, params: FlameParams
     ) -> PhotographedFace:
-        crop = from_uint8(cut_out(pixels, square, self.size))[None]
+        crop = from_uint8(np.array(cut_out(pixels, square, self.size)))[None]
         return PhotographedFace(crop, params, pixels, square)

@@ -135,7 +135,7 @@ class Page:
             self.draw()
             assert self._drawing is not None  # it is drawn now
             name = f"film-{datetime.now():%Y-%m-%d-%H-%M-%S}-{self._client.client_id}.mp4"
-            writer = FilmWriter(self._films / name, fps=FILM_FPS)
+            writer = FilmWriter(self._films / name, fps=FILM_FPS, note=self._session.film_note)
             self._film = self._recording.enter_context(writer)
             self._add_to_film(self._film)
             self._film_button.label, self._film_button.color = "Stop the film (F)", "red"

@@ -60,6 +60,11 @@ class Session:
         return self._synthesizer.person is not None
 
     @property
+    def film_note(self) -> str:
+        """What a film says about itself."""
+        return self._synthesizer.note()
+
+    @property
     def can_truncate(self) -> bool:
         """Whether the generator has a mean style: not where the style carries the parameters."""
         return self._synthesizer.config.condition != "vector"

@@ -68,7 +68,10 @@ def draw_missing(
     missing = {key: one for key, one in missing.items() if not (home / f"{key}.png").exists()}
     for key, picture in tqdm(missing.items(), desc="drawing", unit="picture", disable=None):
         faces = synthesizer(
-            picture.face.params, z=picture.face.z, eyes=picture.eyes, truncation_psi=truncation
+            picture.face.params,
+            z=picture.face.z,
+            eyes=picture.eyes.to(synthesizer.device),
+            truncation_psi=truncation,
         )
         write_png(home / f"{key}.png", to_uint8(faces.image[0]))
     return len(missing)

@@ -10,6 +10,8 @@ import numpy as np
 from scipy import optimize
 from scipy.spatial.distance import pdist, squareform
 
+STARTS, SEED = 12, 0
+
 
 class Map(NamedTuple):
     """Places of N pictures, their principal axes first."""
@@ -22,20 +24,41 @@ def scale_dissimilarities(
     dissimilarities: np.ndarray,  # [N, N] symmetric, NaN where a pair was never rated
     dimensions: int,
 ) -> Map:
-    """The map of smallest stress in so many dimensions."""
-    known = squareform(np.isfinite(dissimilarities).astype(float), checks=False) > 0
+    """The map of smallest stress in so many dimensions.
+
+    Pairs that were never rated do not count; for the start they are taken for the mean. The search
+    begins again from places shaken at random, which leads out of poor solutions.
+    """
     mean = np.nanmean(dissimilarities[~np.eye(len(dissimilarities), dtype=bool)])
-    filled = np.where(np.isfinite(dissimilarities), dissimilarities, mean)
+    known = np.isfinite(dissimilarities)
+    filled = np.where(known, dissimilarities, mean)
     np.fill_diagonal(filled, 0)
-    wanted = squareform(filled, checks=False)
     start = classical_scaling(filled, dimensions)
-    first, second = np.triu_indices(len(filled), k=1)
+    rng = np.random.default_rng(SEED)
+    found = []
+    for number in range(STARTS):
+        shaken = start + rng.normal(size=start.shape) * (mean / 2 if number else 0)
+        places = _least_squares(shaken, dissimilarities)
+        distances = squareform(pdist(places))[known]
+        misfit = distances - dissimilarities[known]
+        stress = float(np.sqrt((misfit**2).sum() / (distances**2).sum()))
+        found.append(Map(places, stress))
+    best = min(found, key=lambda one: one.stress)
+    places = best.places - best.places.mean(axis=0)
+    _, _, axes = np.linalg.svd(places, full_matrices=False)
+    return Map(places @ axes.T, best.stress)
+
+
+def _least_squares(start: np.ndarray, dissimilarities: np.ndarray) -> np.ndarray:
+    """Places near a start whose distances are closest to the known dissimilarities."""
+    first, second = np.nonzero(np.triu(np.isfinite(dissimilarities), k=1))
+    wanted = dissimilarities[first, second]
 
     def cost(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        places = flat.reshape(-1, dimensions)
+        places = flat.reshape(start.shape)
         apart = places[first] - places[second]
         distances = np.maximum(np.linalg.norm(apart, axis=1), 1e-9)
-        misfit = np.where(known, distances - wanted, 0)
+        misfit = distances - wanted
         pull = (2 * misfit / distances)[:, None] * apart
         gradient = np.zeros_like(places)
         np.add.at(gradient, first, pull)
@@ -43,11 +66,7 @@ def scale_dissimilarities(
         return float((misfit**2).sum()), gradient.ravel()
 
     found = optimize.minimize(cost, start.ravel(), jac=True, method="L-BFGS-B")
-    places = found.x.reshape(-1, dimensions)
-    places -= places.mean(axis=0)
-    _, _, axes = np.linalg.svd(places, full_matrices=False)
-    places = places @ axes.T
-    return Map(places, float(np.sqrt(found.fun / (pdist(places)[known] ** 2).sum())))
+    return found.x.reshape(start.shape)
 
 
 def classical_scaling(dissimilarities: np.ndarray, dimensions: int) -> np.ndarray:

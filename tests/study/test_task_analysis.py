@@ -88,14 +88,17 @@ def test_a_falling_curve_is_found_too():
 
 
 def test_scaling_finds_places_from_distances():
-    places = np.random.default_rng(3).normal(size=(9, 2))
+    places = np.random.default_rng(3).normal(size=(9, 3))
     distances = squareform(pdist(places))
-    assert squareform(pdist(classical_scaling(distances, 2))) == pytest.approx(distances)
+    assert squareform(pdist(classical_scaling(distances, 3))) == pytest.approx(distances)
     gaps = distances.copy()
     gaps[0, 5] = gaps[5, 0] = gaps[2, 7] = gaps[7, 2] = np.nan
-    found = scale_dissimilarities(gaps, 2)
+    found = scale_dissimilarities(gaps, 3)
     assert found.stress < 1e-3
     assert squareform(pdist(found.places)) == pytest.approx(distances, abs=0.01)
+    spread = np.cov(found.places.T)
+    assert np.abs(spread - np.diag(np.diag(spread))).max() < 1e-6  # principal axes
+    assert (np.diff(np.diag(spread)) < 0).all()
     assert scale_dissimilarities(distances, 1).stress > 0.1
 
 

@@ -54,7 +54,7 @@ def main() -> int:
     from my_utils.data.resources import Resources
     from my_utils.runs.folder import RunDir
     from my_utils.runs.runtime import configure_process
-    from my_utils.signals import StopRequest
+    from my_utils.signals import Stopped
     from my_utils.training.processes import start_processes
     from my_utils.training.state import TrainingJob, TrainingState
 
@@ -70,19 +70,22 @@ def main() -> int:
     )
     dataset = FaceDataset(resources, config)
     run = RunDir(resources.paths.output_root, config.run_id)
-    with start_processes(args.device) as processes, StopRequest() as stop:
+    with start_processes(args.device) as processes:
         configure_process(processes.device, config.precision)
-        job = TrainingJob(config, resources, dataset, run, processes, stop)
+        job = TrainingJob(config, resources, dataset, run, processes)
         state = TrainingState.new(config, dataset, processes.device)
         if processes.is_first:
             describe(job, state)
         if args.dry_run:
             return 0
-        with run if processes.is_first else contextlib.nullcontext():
-            train(job, state, args.ckpt)
-        if processes.is_first:
-            stop.answer()
-    return 128 + stop.signal if stop.signal else 0
+        try:
+            with run if processes.is_first else contextlib.nullcontext():
+                train(job, state, args.ckpt)
+        except Stopped as stopped:
+            if processes.is_first:  # which alone says so
+                raise
+            return stopped.status
+    return 0
 
 
 def describe(job: "TrainingJob", state: "TrainingState") -> None:

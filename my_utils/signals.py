@@ -1,8 +1,8 @@
 """The one answer to Ctrl-C and SIGTERM.
 
 Every script stops at once with one line and exit status 128 + signal: `cli.run_script` sees to it.
-Training asks for a StopRequest instead, and stops between two steps. Worker processes leave both
-signals to the process that started them.
+The steps of a training ask for a StopRequest instead, and stop between two of them. Worker
+processes leave both signals to the process that started them.
 """
 
 import contextlib
@@ -48,6 +48,13 @@ class StopRequest:
 
     def __exit__(self, *exception: object) -> None:
         self._handlers.close()
+
+    @contextlib.contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Here a signal raises Stopped where the work stands, as what must not be lost is saved."""
+        with stopping_at_once():
+            self.answer()
+            yield
 
     def answer(self) -> None:
         """Raise Stopped if a signal has come: what was to be finished first is finished."""

@@ -32,6 +32,16 @@ def test_stop_request_notes_a_signal_and_restores_the_handler(number):
     StopRequest().answer()
 
 
+@pytest.mark.parametrize("early", [True, False])
+def test_a_request_is_answered_at_once_where_nothing_can_be_lost(early):
+    with StopRequest() as stop:
+        if early:
+            os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(Stopped), stop.at_once():
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+
+
 def test_second_interrupt_stops_at_once():
     with StopRequest(), pytest.raises(Stopped):
         os.kill(os.getpid(), signal.SIGINT)

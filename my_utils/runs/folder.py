@@ -72,7 +72,11 @@ class RunDir:
 def _git(*command: str) -> str | None:
     try:
         done = subprocess.run(
-            ["git", "-C", str(REPOSITORY), *command], capture_output=True, text=True, check=True
+            # A kill meanwhile leaves no lock in the repository.
+            ["git", "--no-optional-locks", "-C", str(REPOSITORY), *command],
+            capture_output=True,
+            text=True,
+            check=True,
         )
     except (OSError, subprocess.CalledProcessError):
         return None

@@ -1,6 +1,7 @@
 """The batches of a run in its order, and how long the training waits for them."""
 
 import time
+import traceback
 from collections.abc import Iterator
 
 from torch.utils.data import DataLoader
@@ -14,6 +15,7 @@ from my_utils.training.state import TrainingJob, TrainingState
 class Batches:
     """This process's share of every batch, without end, from where a state stands on.
 
+    A context manager: its end is the end of the worker processes, whatever has happened.
     `seconds_waited` is the time that the training has stood still for them.
     """
 
@@ -36,12 +38,24 @@ class Batches:
         )
         self.seconds_waited = 0.0
 
+    def __enter__(self) -> "Batches":
+        self._iterator = iter(self._loader)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        del self._iterator  # the last reference to it, which ends its processes
+
     def __iter__(self) -> Iterator[TrainingPair]:
-        start = time.perf_counter()
-        try:
-            for batch in self._loader:
-                self.seconds_waited += time.perf_counter() - start
-                yield batch
-                start = time.perf_counter()
-        except UserError as error:  # of a worker process: without the traceback torch adds
-            raise UserError(str(error).rpartition("UserError: ")[2].strip()) from None
+        while True:
+            start = time.perf_counter()
+            try:
+                batch = next(self._iterator)
+            except Exception as error:
+                # Frames of the loader refer to it too: processes that it does not end, which leave
+                # SIGTERM to this one, would keep this one from ending.
+                traceback.clear_frames(error.__traceback__)
+                if isinstance(error, UserError):  # without the traceback that torch adds
+                    raise UserError(str(error).rpartition("UserError: ")[2].strip()) from None
+                raise
+            self.seconds_waited += time.perf_counter() - start
+            yield batch

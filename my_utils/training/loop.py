@@ -14,6 +14,7 @@ from my_utils.runs.checkpoint import kimg_name
 from my_utils.runs.config import RunConfig
 from my_utils.runs.networks import to_device
 from my_utils.runs.runtime import step_generator
+from my_utils.signals import StopRequest
 from my_utils.training.batches import Batches
 from my_utils.training.divergence import DivergenceError, LossWatch, write_report
 from my_utils.training.reports import Reports
@@ -23,9 +24,10 @@ from my_utils.training.texture_loss import TextureLoss
 
 
 def training_loop(job: TrainingJob, state: TrainingState) -> None:
-    """Train until `config.total_kimg` images were seen or a stop is requested.
+    """Train until `config.total_kimg` images were seen.
 
     Raises:
+        Stopped: Ctrl-C or SIGTERM came; the step was finished and a checkpoint written.
         DivergenceError: a loss or gradient is not finite, and was not used for an update; or
             a loss jumped, where `config.recoveries` allows to go back to a checkpoint.
     """
@@ -34,25 +36,27 @@ def training_loop(job: TrainingJob, state: TrainingState) -> None:
     renderer = job.resources.face_renderer(config.render_size).to(processes.device)
     step = TrainingStep(state, texture_loss(job, renderer), processes)
     synthesizer = FaceSynthesizer(state.generator_ema, renderer, config, job.resources)
-    batches = Batches(job, state)
-    reports = Reports(job, state, synthesizer, batches)
     watch = LossWatch(state.usual_losses)
-
-    for sample in batches:
-        rng = step_generator(config.seed, processes.rank, state.nimg, state.recoveries)
-        try:
-            losses = step(batch_on_device(sample, job, state, rng), rng)
-            if config.recoveries:
-                watch.check(losses, processes, state.nimg)
-        except DivergenceError as error:
-            name = f"diverged-{kimg_name(state.nimg)}-process{processes.rank}.json"
-            ids = job.dataset.ids[torch.as_tensor(sample.position).numpy()].tolist()
-            write_report(job.run.checkpoints / name, error, nimg=state.nimg, face_ids=ids)
-            raise
-        state.nimg += config.batch
-        if reports.after_step(losses):
-            break
-    reports.close()
+    with (
+        Batches(job, state) as batches,
+        Reports(job, state, synthesizer, batches) as reports,
+        StopRequest() as stop,
+    ):
+        for sample in batches:
+            rng = step_generator(config.seed, processes.rank, state.nimg, state.recoveries)
+            try:
+                losses = step(batch_on_device(sample, job, state, rng), rng)
+                if config.recoveries:
+                    watch.check(losses, processes, state.nimg)
+            except DivergenceError as error:
+                name = f"diverged-{kimg_name(state.nimg)}-process{processes.rank}.json"
+                ids = job.dataset.ids[torch.as_tensor(sample.position).numpy()].tolist()
+                write_report(job.run.checkpoints / name, error, nimg=state.nimg, face_ids=ids)
+                raise
+            state.nimg += config.batch
+            if reports.after_step(losses, stop):
+                break
+    stop.answer()
 
 
 def check_styles(job: TrainingJob, state: TrainingState) -> None:

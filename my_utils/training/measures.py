@@ -6,6 +6,7 @@ random stream that training uses.
 """
 
 import math
+import time
 
 import torch
 from torch import Tensor
@@ -50,12 +51,13 @@ class TrainingMeasures:
         self._synthesizer, self._processes, self._batch = synthesizer, processes, batch
         self._factors = VisibleFactors(synthesizer.renderer, synthesizer.resources.face_mask)
         self._factors.to(synthesizer.device)
-        held = held_out(synthesizer, FACES)
         path = regressor_path(synthesizer)
         if processes.is_first and not path.exists():
             print(f"training {path} to measure with", flush=True)
             train_regressor_for(synthesizer, self._factors)
-        processes.wait()
+        while not path.exists():  # no barrier: it could be minutes, and could not be interrupted
+            time.sleep(1)
+        held = held_out(synthesizer, FACES)
         self._regressor = load_regressor(path).to(synthesizer.device)
         self._params = held.params.to(synthesizer.device)
         usual = factor_errors(self._factors, neighbours(self._params), self._params)

@@ -75,11 +75,6 @@ class Processes:
         dist.all_gather(parts, padded)
         return torch.stack(parts, dim=1).flatten(0, 1)[:count]
 
-    def wait(self) -> None:
-        """Go on when every process has come here."""
-        if self.world_size > 1:
-            dist.barrier()
-
     def any(self, flag: bool) -> bool:
         """True in every process when it is true in one of them."""
         if self.world_size == 1:

@@ -14,6 +14,7 @@ from my_utils.faces.synthesizer import FaceSynthesizer
 from my_utils.files.images import save_picture
 from my_utils.runs.checkpoint import CheckpointStore, kimg_name
 from my_utils.runs.generators import prune_generators, save_generator
+from my_utils.signals import StopRequest
 from my_utils.training.batches import Batches
 from my_utils.training.log import MetricsLog
 from my_utils.training.sample_grid import sample_grid
@@ -63,10 +64,10 @@ class Reports:
         if state.nimg and self._due("measure") and job.processes.any(missing):
             self._measure()
 
-    def after_step(self, losses: Mapping[str, Tensor]) -> bool:
+    def after_step(self, losses: Mapping[str, Tensor], stop: StopRequest) -> bool:
         """Report what is due after a step; whether the training ends here."""
         self._progress.update(self.job.config.batch)
-        stopping = self.job.processes.any(self.job.stop.signal is not None)
+        stopping = self.job.processes.any(stop.signal is not None)
         finished = self.state.nimg >= self._total
         measuring = self._measures is not None and (self._due("measure") or finished)
         if self._log is not None:
@@ -80,10 +81,14 @@ class Reports:
             if self._due("checkpoint") or measuring or finished or stopping:
                 self._write_checkpoint(self._log)
         if measuring and not stopping:
-            self._measure()
+            with stop.at_once():
+                self._measure()
         return finished or stopping
 
-    def close(self) -> None:
+    def __enter__(self) -> "Reports":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
         self._progress.close()
         if self._log is not None:
             self._log.close()

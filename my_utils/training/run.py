@@ -44,6 +44,11 @@ def _explained(error: RuntimeError, config: RunConfig) -> Exception:
             f"memory is short ({reason}): repeat the command with --batch_gpu {part}, which "
             "computes a step in parts; the newest checkpoint is intact"
         )
+    if "by peer" in reason:
+        return UserError(
+            f"another process of this run has ended ({reason}): see what it said; repeat the "
+            "command to continue"
+        )
     if "DataLoader worker" in reason:
         return UserError(
             f"a data-loading process was killed ({reason}): repeat the command to continue, with "

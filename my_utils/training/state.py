@@ -23,7 +23,6 @@ from my_utils.runs.networks import (
     network_to_device,
 )
 from my_utils.runs.runtime import seeded
-from my_utils.signals import StopRequest
 from my_utils.training.processes import Processes
 
 # Published: both step sizes are scaled for lazy regularisation, the generator's as if it had one.
@@ -39,7 +38,6 @@ class TrainingJob:
     dataset: FaceDataset
     run: RunDir
     processes: Processes
-    stop: StopRequest
 
 
 @dataclass

@@ -10,7 +10,6 @@ from my_utils.data.resources import Resources
 from my_utils.runs.checkpoint import CheckpointStore
 from my_utils.runs.config import run_config
 from my_utils.runs.folder import RunDir
-from my_utils.signals import StopRequest
 from my_utils.training.loop import training_loop
 from my_utils.training.processes import Processes
 from my_utils.training.state import TrainingJob, TrainingState
@@ -42,12 +41,12 @@ def tiny(run_id, **changes):
 def train(config, demo_folder, output, state=None):
     """Train a new run, or go on with the state dict of one."""
     resources = Resources(demo_folder)
-    with RunDir(output, config.run_id) as run, StopRequest() as stop:
+    with RunDir(output, config.run_id) as run:
         dataset = FaceDataset(resources, config)
         fresh = TrainingState.new(config, dataset, ALONE.device)
         if state is not None:
             fresh.load_state_dict(state)
-        training_loop(TrainingJob(config, resources, dataset, run, ALONE, stop), fresh)
+        training_loop(TrainingJob(config, resources, dataset, run, ALONE), fresh)
     return CheckpointStore(run.checkpoints).load_newest(), run
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 
@@ -10,6 +11,7 @@ import pytest
 import safetensors
 import torch
 
+from my_utils.files.lmdb_writer import LmdbWriter
 from my_utils.runs.checkpoint import CheckpointStore
 from tests.support.train_commands import kill_all, printed, start, wait_for
 from tests.support.training_runs import comparable
@@ -57,6 +59,30 @@ def test_a_run_stopped_again_and_again_goes_on_as_if_nothing_had_happened(demo_f
     stopped = finish(demo_folder, tmp_path / "stopped", *words)
     assert "continuing after" in printed(tmp_path / "stopped")
     assert_same(stopped, finish(demo_folder, tmp_path / "whole", *words))
+
+
+def test_the_minutes_before_the_first_step_are_ended_at_once(demo_folder, tmp_path):
+    """Those in which the regressor is trained that measures."""
+    process = start(demo_folder, tmp_path, "--measure_kimg", "0.004", "--workers", "1")
+    wait_for(process, tmp_path, "to measure with")
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(timeout=60) == 128 + signal.SIGINT, printed(tmp_path)
+    said = printed(tmp_path)
+    assert "stopped by SIGINT; repeat the command" in said and "Traceback" not in said
+
+
+def test_an_error_in_a_data_worker_ends_the_run_with_its_sentence(demo_folder, tmp_path):
+    inputs = tmp_path / "resources" / "input_files"
+    shutil.copytree(demo_folder / "input_files", inputs)
+    path = inputs / "FFHQ" / "multiscale.lmdb"
+    shutil.rmtree(path)
+    with LmdbWriter(path) as writer:
+        writer.put_all({f"32-{face:05d}": b"no picture" for face in range(16)})
+        writer.finish(16)
+    process = start(demo_folder, tmp_path, "--workers", "2")
+    assert process.wait(timeout=60) == 2, printed(tmp_path)
+    said = printed(tmp_path)
+    assert "\nerror: 10 of 16 faces cannot be read" in said and "Traceback" not in said
 
 
 def test_the_lock_of_a_killed_process_is_free_while_its_workers_still_live(demo_folder, tmp_path):

@@ -124,7 +124,7 @@ def test_what_the_machine_lacks_is_a_sentence_with_advice(monkeypatch, reason, a
         raise RuntimeError(f"{reason}\nmore that torch says")
 
     monkeypatch.setattr(recovery, "training_loop", fail)
-    job = TrainingJob(tiny(29, batch=8), None, None, None, ALONE, None)
+    job = TrainingJob(tiny(29, batch=8), None, None, None, ALONE)
     state = TrainingState.new(job.config, None, ALONE.device)
     with pytest.raises(UserError, match=advice) as caught:
         recovery.train(job, state)

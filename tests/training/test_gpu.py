@@ -65,4 +65,4 @@ def test_a_training_step_agrees():
 def test_out_of_memory_is_a_sentence_with_advice(monkeypatch):
     monkeypatch.setattr(recovery, "training_loop", lambda *_, **__: torch.empty(2**50, device=GPU))
     with pytest.raises(UserError, match="memory is short .* --batch_gpu 4"):
-        recovery.train(TrainingJob(tiny(29), None, None, None, ALONE, None), None)
+        recovery.train(TrainingJob(tiny(29), None, None, None, ALONE), None)

@@ -1,12 +1,17 @@
 import dataclasses
+import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
 
+from my_utils.runs.checkpoint import CheckpointStore
 from my_utils.runs.config import RUNS
 from my_utils.runs.generators import load_generator
+from my_utils.signals import Stopped
 from my_utils.training.loop import fresh_styles
 from my_utils.training.reports import duration, passed, status_line
 from tests.support.script_runs import ROOT
@@ -59,6 +64,22 @@ def test_average_starts_at_the_generator_only_in_the_mended_run(demo_folder, tmp
         state, _ = train(tiny(run_id, **still), demo_folder, tmp_path)
         own, average = state["generator"], state["generator_ema"]
         assert torch.allclose(own["synthesis.constant"], average["synthesis.constant"]) == equal
+
+
+def test_measuring_is_ended_at_once_after_a_checkpoint(demo_folder, tmp_path, monkeypatch):
+    class SlowMeasures:
+        def __init__(self, *_, **__):
+            pass
+
+        def __call__(self):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+
+    monkeypatch.setattr("my_utils.training.measures.TrainingMeasures", SlowMeasures)
+    config = tiny(8, measure_kimg=0.008, checkpoint_kimg=1)
+    with pytest.raises(Stopped):
+        train(config, demo_folder, tmp_path)
+    assert CheckpointStore(tmp_path / "checkpoint" / "8").load_newest()["nimg"] == 8
 
 
 def test_measures_are_imported_only_where_they_are_asked_for():

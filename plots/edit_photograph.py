@@ -56,7 +56,7 @@ def parse_args() -> argparse.Namespace:
         "--params",
         type=Path,
         metavar="FILE",
-        help="its parameters (params.npz); the photograph is an aligned crop then",
+        help="its parameters, of one face; the photograph is an aligned crop then",
     )
     person.add_argument("--tune", type=whole_number, metavar="N", help="steps of tuning; 0: none")
     person.add_argument("--seed", type=whole_number, default=0, help="of the tuning (0)")

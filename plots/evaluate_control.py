@@ -58,7 +58,7 @@ def parse_args() -> argparse.Namespace:
         "--params",
         type=Path,
         metavar="FILE",
-        help="the faces of these codes, a params.npz or a published params.npy (default: "
+        help="the faces of these codes, a params.npz, params.npy or parameter file (default: "
         "output_files/sample/<run>/random_samples/params.npz)",
     )
     return parser.parse_args()

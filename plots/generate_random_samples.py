@@ -39,7 +39,9 @@ def parse_args() -> argparse.Namespace:
     add_synthesis_options(parser, outdir="output_files/sample/<run>/random_samples")
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--seeds", default="0-15", help="faces to draw, e.g. 0-15,42 (0-15)")
-    source.add_argument("--params", type=Path, metavar="FILE", help="faces of a params.npz")
+    source.add_argument(
+        "--params", type=Path, metavar="FILE", help="faces of a params.npz or a parameter file"
+    )
     source.add_argument("--protocol", choices=["published"], help="the published 128 people")
     add_overwrite_option(parser)
     parser.add_argument(

@@ -45,7 +45,11 @@ def load_parameters(path: str | Path) -> ParameterTable:
             imgHQ... are of another data set and passed over).
     """
     path = Path(path)
-    entries = _read_folder(path) if path.is_dir() else read_fields(path)
+    return table_of(path, _read_folder(path) if path.is_dir() else read_fields(path))
+
+
+def table_of(path: Path, entries: Mapping) -> ParameterTable:
+    """The table of what was read from a parameter file; UserError names what is wrong with it."""
     try:
         return _table(entries)
     except ValueError as error:

@@ -6,6 +6,8 @@ The published archives are unpacked into `input_files`; what this project makes 
 from dataclasses import dataclass
 from pathlib import Path
 
+from constants import demo_root
+
 FLAME = "input_files/flame_resource"
 DECA = "input_files/DECA_inferred"
 FFHQ = "input_files/FFHQ"
@@ -109,6 +111,7 @@ PLACES = {name: file.path for name, file in FILES.items()} | {
     "flame_resource": FLAME,
     "ffhq": FFHQ,
     "output_root": OUTPUT_FILES,
+    "demo_manifest": "demo.json",  # of prepare_lmdb/create_demo_resources.py
     "converted_flame_model": f"{FLAME}/generic_model.npz",  # of prepare_lmdb/convert_flame_model.py
     "parameter_folder": f"{DECA}/data",  # DECA's own output, one file for each face
 }
@@ -124,6 +127,11 @@ class ResourcePaths:
         if name not in PLACES:
             raise AttributeError(f"there is no resource file {name!r}")
         return self.root / PLACES[name]
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether this is the embedded default's folder, complete or not."""
+        return self.demo_manifest.exists() or self.root.resolve() == demo_root
 
     def in_use(self, name: str) -> Path:
         """The file or folder that serves as this one, or where it should be."""

@@ -43,6 +43,12 @@ class Resources:
                 "make one without licensed data with `python prepare_lmdb/create_demo_resources.py`"
             )
         missing = [name for name in names if not self.path(name).exists()]
+        if missing and self.paths.is_demo:
+            raise UserError(
+                f"the demo folder {self.paths.root} is not complete (there is no "
+                f"{getattr(self.paths, missing[0]).name}): run `python "
+                f"prepare_lmdb/create_demo_resources.py --out {self.paths.root}`"
+            )
         if missing:
             lines = [f"{getattr(self.paths, name)}: from {FILES[name].source}" for name in missing]
             raise UserError("\n  ".join(["these files are missing:", *lines]))

@@ -46,6 +46,7 @@ from my_utils.files.workers import WorkerProcesses, ordered_map
 DEMO_VERSION = 1  # of the pictures and the head; raised when either changes
 FACES_PER_TASK = 4
 DEFAULT_COUNT = 2000  # faces
+HEAD_ONLY = "what drawing faces needs"  # of a folder without photographs and renderings
 FIRST_BAD_ID, BAD_ID_STEP = 173, 500  # photographs that are no good, as DECA failed on some
 
 
@@ -83,6 +84,10 @@ def write_head_files(root: Path) -> None:
 
 def write_drawing_files(root: Path) -> None:
     """Write what drawing faces needs, the head and some parameters, where it is missing."""
+    paths = ResourcePaths(Path(root))
+    if not paths.flame_model.exists() and not paths.demo_manifest.exists():
+        paths.root.mkdir(parents=True, exist_ok=True)
+        _save_manifest(paths.demo_manifest, {"recipe": HEAD_ONLY, "finished": False})
     write_head_files(root)
     if not ResourcePaths(Path(root)).parameters.exists():
         write_parameter_files(root, sample_parameters(range(DEFAULT_COUNT)))
@@ -205,12 +210,12 @@ def write_resources(
         raise UserError(f"count {count} and workers {workers} must both be at least 1")
     root = Path(root)
     paths = ResourcePaths(root)
-    manifest, recipe = root / "demo.json", _recipe(count, size, seed)
+    manifest, recipe = paths.demo_manifest, _recipe(count, size, seed)
     render_size = render_size or size
     if render_size != size:
         recipe += f", renderings of {render_size} pixels"
     state = json.loads(manifest.read_text()) if manifest.exists() else {"recipe": recipe}
-    if state["recipe"] != recipe:
+    if state["recipe"] not in (recipe, HEAD_ONLY):
         raise UserError(
             f"{root} holds another demo ({state['recipe']}; wanted: {recipe}): delete that folder "
             "or choose another with --out"

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from constants import FLAME_SLICES
+from constants import EXPRESSION_DIM, FLAME_SLICES, SHAPE_DIM
 from model.flame import FlameParams
 from my_utils.data.parameters import load_parameters
 from my_utils.faces.sampling import interpolate_path
@@ -14,29 +14,43 @@ from my_utils.untrusted.fields import float_field, read_fields
 from my_utils.untrusted.reader import reading
 
 VOCA_SHAPE_COMPONENTS = 3  # that the published film keeps of the speaker
+VOCA_NAMES = (  # of pose, expression and shape
+    ("frame_pose_params", "frame_exp_params", "seq_shape_params"),
+    ("pose", "expression", "shape"),
+)
 VOCA_POSE = [0, 1, 2, 6, 7, 8]  # head and jaw; the neck is between them
 
 
 def load_voca(
-    path: Path,
+    path: str | Path,
     scene: FlameParams,  # one face that lends texture, lighting and camera
 ) -> FlameParams:
     """A spoken sentence animated by VOCA, one row per frame.
 
     Args:
-        path: an .npz with `frame_pose_params` [T, 9 or more] (axis-angle: head, neck, jaw),
-            `frame_exp_params` [T, 50] and `seq_shape_params` [100].
+        path: what VOCA's `compute_FLAME_params.py` writes, a dictionary of `pose` [T, 9 or more]
+            (axis-angle: head, neck, jaw, eyes), `expression` [T, 50 or more] and `shape`
+            [100 or more], or an archive with `frame_pose_params`, `frame_exp_params` and
+            `seq_shape_params`.
 
     Raises:
         UserError: the file is missing, damaged or of another kind.
     """
+    path = Path(path)
     fields = read_fields(path)
     with reading(path):
-        expression = float_field(fields, "frame_exp_params", (None, 50))
-        pose = float_field(fields, "frame_pose_params", (len(expression), None))
+        names = next((names for names in VOCA_NAMES if names[0] in fields), VOCA_NAMES[0])
+        pose, expression = (float_field(fields, name, (None, None)) for name in names[:2])
+        shape = float_field({names[2]: np.ravel(fields.get(names[2], ()))}, names[2], (None,))
         if not len(pose) or pose.shape[1] < max(VOCA_POSE) + 1:
-            raise ValueError(f"'frame_pose_params' has shape {pose.shape}: no frame, or no jaw")
-        shape = float_field(fields, "seq_shape_params", (100,))
+            raise ValueError(f"{names[0]!r} has shape {pose.shape}: no frame, or no jaw")
+        if len(expression) != len(pose) or expression.shape[1] < EXPRESSION_DIM:
+            raise ValueError(
+                f"{names[1]!r} has shape {expression.shape} instead of ({len(pose)}, 50 or more)"
+            )
+        if len(shape) < SHAPE_DIM:
+            raise ValueError(f"{names[2]!r} has {len(shape)} coefficients instead of 100 or more")
+    shape, expression = shape[:SHAPE_DIM], expression[:, :EXPRESSION_DIM]
     shape[VOCA_SHAPE_COMPONENTS:] = 0
     frames = scene[[0] * len(expression)]
     return frames.replace(
@@ -46,7 +60,7 @@ def load_voca(
     )
 
 
-def load_tracked(path: Path) -> FlameParams:
+def load_tracked(path: str | Path) -> FlameParams:
     """A tracked film, one row per frame by ascending number; for `path` see `load_parameters`."""
     ids, vectors = load_parameters(path)
     return FlameParams.from_vector(torch.from_numpy(vectors[np.argsort(ids)]))

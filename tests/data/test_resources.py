@@ -11,6 +11,7 @@ from model.flame import FlameParams
 from my_utils.data.flame_files import save_flame
 from my_utils.data.resource_files import FILES
 from my_utils.data.resources import Resources
+from my_utils.demo.resources_folder import write_drawing_files, write_resources
 from my_utils.errors import UserError
 from tests.support.toy_resources import write_toy_resources
 
@@ -108,3 +109,15 @@ def test_a_texel_table_of_another_head_is_refused(toy):
     np.save(toy.texel_table, fields, allow_pickle=True)
     with pytest.raises(UserError, match="texture_data_256.npy.*302 instead of from 0 to 301"):
         Resources(toy.root).texels  # noqa: B018
+
+
+def test_a_demo_folder_with_the_head_only_says_what_completes_it(tmp_path):
+    write_drawing_files(tmp_path / "demo")
+    resources = Resources(tmp_path / "demo")
+    resources.require("flame_model", "parameters")
+    wanted = "demo folder .* not complete .*multiscale.lmdb.*create_demo_resources.py --out .*demo"
+    with pytest.raises(UserError, match=wanted) as caught:
+        resources.require("flame_model", "photographs", "renderings")
+    assert "ffhq" not in str(caught.value).lower()
+    assert write_resources(tmp_path / "demo", count=2, size=16, seed=0, workers=1)
+    resources.require("photographs", "renderings")

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from my_utils.data.parameters import load_parameters
 from my_utils.errors import UserError
 from my_utils.faces.sampling import mean_face
 from my_utils.faces.sequences import demonstration, load_tracked, load_voca
+from my_utils.untrusted.reader import restricted_load
 from tests.support.toy_resources import write_parameters
 
 FRAMES = 7
@@ -44,12 +47,32 @@ def test_a_voca_sentence_moves_one_speaker_in_one_scene(tmp_path, face):
         assert torch.equal(params.lighting[row], face.lighting[0])
 
 
+CASE = Path(__file__).resolve().parents[1] / "data" / "cases" / "15-voca-own-output"
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+@pytest.mark.parametrize(
+    ("file", "names"),
+    [
+        ("sequence.npy", ("pose", "expression", "shape")),
+        ("sequence.npz", ("frame_pose_params", "frame_exp_params", "seq_shape_params")),
+    ],
+)
+def test_what_voca_writes_is_read_by_its_first_coefficients(face, file, names, kind):
+    fields = restricted_load(CASE / file)
+    params = load_voca(kind(CASE / file), face)
+    pose, expression, shape = (fields[name] for name in names)
+    np.testing.assert_allclose(params.pose, pose[:, [0, 1, 2, 6, 7, 8]], rtol=1e-6)
+    np.testing.assert_allclose(params.expression, expression[:, :50], rtol=1e-6)
+    np.testing.assert_allclose(params.shape[0, :3], shape[:3], rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("name", "array", "sentence_part"),
     [
         ("frame_exp_params", np.zeros((FRAMES, 10)), "frame_exp_params"),
         ("frame_pose_params", np.zeros((FRAMES, 6)), "no jaw"),
-        ("frame_pose_params", np.zeros((FRAMES - 1, 15)), "frame_pose_params"),
+        ("frame_pose_params", np.zeros((FRAMES - 1, 15)), r"instead of \(6"),
         ("seq_shape_params", np.full(100, np.nan), "not finite"),
     ],
 )

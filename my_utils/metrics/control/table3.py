@@ -16,12 +16,9 @@ from model.flame import FlameParams
 from my_utils.data.trackers.names import face_ids
 from my_utils.data.trackers.reader import NamedFace
 from my_utils.errors import UserError
-from my_utils.faces.params_file import load_params
+from my_utils.faces.params_file import load_faces
 from my_utils.metrics.control.visible_factors import VisibleFactors
-from my_utils.untrusted.fields import float_field, read_fields
-from my_utils.untrusted.reader import reading
 
-BLOCK = 32  # faces that the published sampling wrote at once
 CODE_TYPES = {  # name in the table: the codes that are decoded, all others being zero
     "shape": ("shape",),
     "expression": ("expression", "pose"),
@@ -44,47 +41,16 @@ class CodeError(NamedTuple):
 
 
 def load_samples(path: Path) -> Samples:
-    """The faces of a `params.npz`, or of a `params.npy` as the published code wrote it.
+    """The faces of a file that `load_params` reads, with the names of their pictures.
 
-    The pictures are named as `plots/generate_random_samples.py` does: by seed, and by row for a
-    `params.npy` or where a seed is there twice.
+    Those are named as `plots/generate_random_samples.py` does: by seed, and by row where a seed is
+    there twice or the file is a published `params.npy`.
     """
-    if path.suffix == ".npy":
-        params = _published_samples(path)
-        return Samples(params, list(range(len(params))))
-    params, seeds = load_params(path)
-    unique = len(set(seeds)) == len(seeds)
-    return Samples(params, seeds if unique else list(range(len(seeds))))
-
-
-def _published_samples(path: Path) -> FlameParams:
-    fields = read_fields(path)
-    with reading(path):
-        pose = float_field(fields, "pose", (None, 6))
-        count = len(pose)
-        shape = float_field(fields, "shape", (None, 100))
-        if len(shape) == 2 * count:
-            shape = single_rows(shape)
-        arrays = {
-            "shape": shape,
-            "expression": float_field(fields, "exp", (count, 50)),
-            "pose": pose,
-            "camera": float_field(fields, "cam", (count, 3)),
-            "texture": float_field(fields, "texture_code", (count, 50)),
-            "lighting": float_field(fields, "light_code", (count, 9, 3)),
-        }
-        return FlameParams(**{name: torch.from_numpy(rows) for name, rows in arrays.items()})
-
-
-def single_rows(
-    doubled: np.ndarray,  # [2 N, D], every block of 32 rows twice in a row
-) -> np.ndarray:
-    """The N rows, each once; ValueError where the blocks do not repeat."""
-    starts = range(0, len(doubled), 2 * BLOCK)
-    pairs = [np.split(doubled[start : start + 2 * BLOCK], 2) for start in starts]
-    if not all(np.array_equal(first, second) for first, second in pairs):
-        raise ValueError("'shape' has twice as many rows as 'pose', and not the same ones twice")
-    return np.concatenate([first for first, _ in pairs])
+    faces = load_faces(path)
+    named = faces.seeds
+    if faces.published or len(set(named)) < len(named):
+        named = list(range(len(named)))
+    return Samples(faces.params, named)
 
 
 def match_codes(faces: Iterable[NamedFace], samples: Samples) -> tuple[FlameParams, FlameParams]:

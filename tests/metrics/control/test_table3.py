@@ -6,8 +6,8 @@ from model.flame import FlameParams
 from my_utils.data.trackers.formats import TrackedFace
 from my_utils.data.trackers.reader import NamedFace, tracked_faces
 from my_utils.errors import UserError
-from my_utils.faces.params_file import save_params, save_published_params
-from my_utils.metrics.control.table3 import code_errors, load_samples, match_codes, single_rows
+from my_utils.faces.params_file import save_params, save_published_params, single_rows
+from my_utils.metrics.control.table3 import code_errors, load_samples, match_codes
 from tests.support.toy_control import demo_faces, demo_factors
 
 

@@ -55,6 +55,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--format", nargs="+", default=["mp4"], choices=["mp4", "gif"], help="of the film (mp4)"
     )
+    parser.add_argument(
+        "--scale", type=positive_int, default=1, help="enlarge the pictures so many times (1)"
+    )
     parser.add_argument("--audio", type=Path, metavar="FILE", help="sound track of an MP4")
     parser.add_argument(
         "--backend", choices=("torch", "onnx"), default="torch", help="onnx is faster on a CPU"
@@ -145,6 +148,8 @@ def main() -> None:
             images, renders, normal_maps = (torch.cat(part) for part in zip(*parts, strict=True))
             mesh = torch.stack([renders[0], normal_maps[0]])
             frame = lay_out(images, shrink(mesh, synthesizer.config.resolution))
+            if args.scale > 1:
+                frame = frame.resize((frame.width * args.scale, frame.height * args.scale))
             for film in films:
                 film.add(frame)
     print(f"wrote {counted(len(params), 'frame')} to {' and '.join(map(str, paths))}")

@@ -4,10 +4,10 @@
     python plots/generate_teaser.py --run_id 29 --seeds 0-7
 
 Every column changes one parameter of the mean face, or of a person (--ckpt person.safetensors).
-From top to bottom: normal map, the mesh in plain grey, the textured rendering, then the generated
-face and its skin (lifted from the picture into the texture layout, white where it does not show) in
-each style. Writes teaser.png, and beside it mesh_normals_<name>.png, mesh_grey_<name>.png,
-mesh_textured_<name>.png, <seed>_<name>.png and <seed>_skin_<name>.png.
+From top to bottom: normal map, the mesh in plain grey lit from the front, the textured rendering,
+then the generated face and its skin (lifted from the picture into the texture layout, white where
+it does not show) in each style. Writes teaser.png, and beside it mesh_normals_<name>.png,
+mesh_grey_<name>.png, mesh_textured_<name>.png, <seed>_<name>.png and <seed>_skin_<name>.png.
 """
 
 import argparse
@@ -26,7 +26,6 @@ from my_utils.cli import (
 from my_utils.faces.options import add_synthesis_options, synthesizer_from_args
 
 OWN_FILES = ("teaser.png", "mesh_*_*.png", "[0-9]*_*.png", "-1_*.png")
-GREY = 0.6 * 255  # albedo of the plain mesh, as published
 
 
 def parse_args() -> argparse.Namespace:
@@ -44,7 +43,6 @@ def main() -> None:
     import torch
     from tqdm import tqdm
 
-    from constants import RENDER_SIZE
     from model.condition import shrink
     from my_utils.faces.sampling import single_variations
     from my_utils.files.images import save_grid, save_image
@@ -60,8 +58,7 @@ def main() -> None:
     names, params = single_variations(synthesizer.default_face(), synthesizer.dataset_params())
     params = synthesizer.framed(params.to(device))
     vertices = renderer.flame(params)
-    albedo = torch.full((1, 3, RENDER_SIZE, RENDER_SIZE), GREY, device=device)
-    grey = renderer.mesh_renderer(vertices, params.camera, params.lighting, albedo)
+    grey = synthesizer.grey_mesh(params)
 
     rows = {"mesh_normals": grey.normal_map, "mesh_grey": grey.image}
     for seed in tqdm(seeds, unit="style", disable=None):

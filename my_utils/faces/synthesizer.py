@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from constants import DEMO_GENERATOR, demo_root, resources_root
+from constants import DEMO_GENERATOR, RENDER_SIZE, demo_root, resources_root
 from model.camera import center_head, keep_framing
 from model.condition import build_condition, shrink
 from model.flame import FlameParams
@@ -21,6 +21,9 @@ from my_utils.runs.config import RunConfig
 from my_utils.runs.generators import load_generator
 from my_utils.runs.networks import network_to_device, to_device
 from my_utils.runs.person import OWN_STYLE, Person
+
+MESH_ALBEDO = 180.0  # of 255, grey
+MESH_LIGHT = [1.2, 0, 0, 0.65, 0, 0, 0, 0, 0]  # harmonics: ambient, and along z from the viewer
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,19 @@ class FaceSynthesizer:
     def default_face(self) -> FlameParams:
         """The face that figures start from, one row: the person's, or the data set's mean one."""
         return self.person.params if self.person else self.framed(mean_face(self.dataset_params()))
+
+    @torch.no_grad()
+    def grey_mesh(
+        self,
+        params: FlameParams,  # N rows
+    ) -> Rendering:
+        """The bare meshes in grey, lit from the front whatever the light of the faces."""
+        renderer, params = self.renderer, params.to(self.device)
+        light = torch.tensor(MESH_LIGHT)[None, :, None].expand(len(params), -1, 3)
+        albedo = torch.full((1, 3, RENDER_SIZE, RENDER_SIZE), MESH_ALBEDO)
+        vertices = renderer.flame(params)
+        light, albedo = light.to(params.camera), albedo.to(params.camera)
+        return renderer.mesh_renderer(vertices, params.camera, light, albedo)
 
     def framed(self, params: FlameParams) -> FlameParams:
         """These faces as large and where FFHQ crops have them, or the person's photograph."""

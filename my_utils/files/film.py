@@ -107,9 +107,14 @@ class FilmWriter:
 @contextlib.contextmanager
 def _gif(path: Path, fps: float, comment: str) -> Iterator[AddFrame]:
     frames = []  # with a palette each, a third of the memory
-    yield lambda pixels: frames.append(
-        Image.fromarray(pixels).convert("P", palette=Image.Palette.ADAPTIVE)
-    )
+
+    def write(pixels: np.ndarray) -> None:
+        # Dithered, else smooth surfaces such as normal maps show bands.
+        frame = Image.fromarray(pixels)
+        palette = frame.quantize(method=Image.Quantize.MEDIANCUT)
+        frames.append(frame.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG))
+
+    yield write
     # Rounding the times instead of the durations keeps a long film from running fast or slow.
     ticks = np.round(np.arange(len(frames) + 1) * GIF_TICKS / fps)
     milliseconds = np.diff(ticks) * 1000 / GIF_TICKS

@@ -30,8 +30,6 @@ SETTINGS = "settings.json"
 OWN_FILES = ("*/mdl[12]__*.png", "*/mesh_*.png", "textured_rendering/*.png")
 GAP = 5  # pixels between the two halves of a Likert picture
 GAP_LEVEL = 127 / 255 * 2 - 1  # grey
-MESH_ALBEDO = 180.0  # of 255, grey
-MESH_LIGHT = [1.2, 0, 0, 0.65, 0, 0, 0, 0, 0]  # harmonics: ambient, and along z from the viewer
 
 
 def draw_study(
@@ -250,14 +248,8 @@ def draw_face(
 
 def draw_mesh(synthesizer: FaceSynthesizer, params: FlameParams, *_: object) -> Tensor:
     """Grey meshes [N, 3, R, R] with centred eyes, lit from the front."""
-    renderer = synthesizer.renderer
-    params = center_eyes(params, renderer.flame)
-    light = torch.tensor(MESH_LIGHT)[None, :, None].expand(len(params), -1, 3)
-    albedo = torch.full((1, 3, 256, 256), MESH_ALBEDO)
-    rendering = renderer.mesh_renderer(
-        renderer.flame(params), params.camera, light.to(params.camera), albedo.to(params.camera)
-    )
-    return shrink(rendering.image, synthesizer.config.resolution)
+    params = center_eyes(params, synthesizer.renderer.flame)
+    return shrink(synthesizer.grey_mesh(params).image, synthesizer.config.resolution)
 
 
 def draw_pair(

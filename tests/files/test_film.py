@@ -52,6 +52,17 @@ def test_a_gif_keeps_frames_and_time(tmp_path):
     assert set(durations) == {30, 40} and sum(durations) == 1000
 
 
+def test_a_gif_of_smooth_surfaces_has_no_bands(tmp_path):
+    y, x = np.mgrid[-1:1:128j, -1:1:128j]
+    normals = np.stack([x, y, np.sqrt(2.1 - x * x - y * y)], axis=-1) / np.sqrt(2.1)
+    frame = ((normals / 2 + 0.5) * 255).astype(np.uint8)
+    write(tmp_path / "film.gif", [frame])
+    (decoded,), _ = open_gif(tmp_path / "film.gif")
+    # Seen from afar: means over 8 x 8 pixels.
+    error = (decoded.astype(float) - frame).reshape(16, 8, 16, 8, 3).mean(axis=(1, 3))
+    assert np.abs(error).mean() < 1  # 2 without dithering
+
+
 def test_equal_frames_of_a_gif_are_one_that_lasts(tmp_path):
     write(tmp_path / "film.gif", moving_bar(1).repeat(5, axis=0))
     decoded, durations = open_gif(tmp_path / "film.gif")

@@ -38,7 +38,7 @@ class Unfinished(NamedTuple):
         return Sample(self.linear, self.face if region == "face" else self.visible)
 
 
-def by_series(pictures: Sequence[Stimulus], keys: Sequence[str]) -> list[list[int]]:
+def by_series(pictures: Sequence[Stimulus]) -> list[list[int]]:
     """The numbers of the pictures, the steps of a continuum together."""
     series: dict[tuple, list[int]] = {}
     for number, picture in enumerate(pictures):
@@ -57,7 +57,7 @@ def unfinished_series(
     smooth: bool = True,  # as the design says; False leaves continua as they are
 ) -> Iterator[list[Unfinished]]:
     """All pictures, one by one or the steps of a continuum together."""
-    for numbers in by_series(pictures, keys):
+    for numbers in by_series(pictures):
         steps = [resized(read_png(folder / GENERATED / f"{keys[n]}.png"), size) for n in numbers]
         if design.output.greyscale:
             steps = [np.repeat(luminance(step)[..., None], 3, axis=-1) for step in steps]

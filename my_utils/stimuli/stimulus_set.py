@@ -135,7 +135,7 @@ def _finish(
         samples = (
             one.sample(design.match.region)
             for series in unfinished_series(folder, pictures, keys, design, size)
-            for one in tqdm(series, desc="measuring", disable=True)
+            for one in series
         )
         targets = find_targets(samples, design.match)
     (folder / PICTURES).mkdir(exist_ok=True)

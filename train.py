@@ -56,6 +56,7 @@ def main() -> int:
     from my_utils.runs.runtime import configure_process
     from my_utils.signals import Stopped
     from my_utils.training.processes import start_processes
+    from my_utils.training.rehearsal import rehearse
     from my_utils.training.state import TrainingJob, TrainingState
 
     resources = Resources(resource_folder(args))
@@ -77,6 +78,9 @@ def main() -> int:
         if processes.is_first:
             describe(job, state)
         if args.dry_run:
+            for sentence in rehearse(job, state, saved_state(job, args.ckpt)):
+                if processes.is_first:
+                    print(sentence, flush=True)
             return 0
         try:
             with run if processes.is_first else contextlib.nullcontext():

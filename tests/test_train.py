@@ -35,6 +35,13 @@ def test_dry_run_writes_nothing(resources, tmp_path):
     assert done.returncode == 0, done.stderr
     for phrase in ("resolution           32", "data: 16 faces", "parameters", "disk:"):
         assert phrase in done.stdout
+    for phrase in (
+        "start: a new run",
+        "every face has its photograph",
+        "GB are free",
+        "for a step",
+    ):
+        assert phrase in done.stdout
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -54,6 +61,8 @@ def test_train_resume_and_finish(resources):
     assert other.returncode == 2
     assert "batch: 4 -> 8" in other.stderr and "Traceback" not in other.stderr
     checkpoint = "output_files/checkpoint/0/training-state-00000.024.pt"
+    rehearsed = train(*words, "--batch", "8", "--dry_run", folder=resources)
+    assert (rehearsed.returncode, "start: refused, the checkpoint" in rehearsed.stdout) == (0, True)
     seven = ("--run_id", "7", *TINY, "--resources", ".")
     foreign = train(*seven, "--ckpt", checkpoint, folder=resources)
     assert foreign.returncode == 2 and "checkpoint of run 0" in foreign.stderr
@@ -110,8 +119,12 @@ def test_a_second_process_is_refused(resources):
 
     with RunDir(resources / "output_files", 29):
         done = train("--run_id", "29", *TINY, "--resources", ".", folder=resources)
+        rehearsed = train(
+            "--run_id", "29", *TINY, "--resources", ".", "--dry_run", folder=resources
+        )
     assert done.returncode == 2
     assert "is being trained by process" in done.stderr
+    assert "now: the run is being trained by process" in rehearsed.stdout
 
 
 @pytest.mark.parametrize(

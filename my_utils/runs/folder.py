@@ -50,6 +50,19 @@ class RunDir:
             remove_partial_files(folder)
         return self
 
+    def owner(self) -> str | None:
+        """Who trains this run now, if anybody does; nothing is created."""
+        path = self.checkpoints / "lock"
+        if not path.exists():
+            return None
+        with path.open("a+") as lock:
+            try:
+                fcntl.lockf(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except (BlockingIOError, PermissionError):
+                lock.seek(0)
+                return lock.read().strip() or "another process"
+        return None
+
     def __exit__(self, *exception: object) -> None:
         self._lock.close()
 

@@ -1,5 +1,5 @@
 """One step, the loop around it, and what it reports.
 
 Reading order: run, state, loop, batches, step, texture_loss, ema, divergence, precision, processes,
-reports, log, measures, sample_grid, curves.
+reports, rehearsal, log, measures, sample_grid, curves.
 """

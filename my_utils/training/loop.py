@@ -33,8 +33,7 @@ def training_loop(job: TrainingJob, state: TrainingState) -> None:
     """
     config, processes = job.config, job.processes
     check_styles(job, state)
-    renderer = job.resources.face_renderer(config.render_size).to(processes.device)
-    step = TrainingStep(state, texture_loss(job, renderer), processes)
+    step, renderer = training_step(job, state)
     synthesizer = FaceSynthesizer(state.generator_ema, renderer, config, job.resources)
     watch = LossWatch(state.usual_losses)
     with (
@@ -57,6 +56,12 @@ def training_loop(job: TrainingJob, state: TrainingState) -> None:
             if reports.after_step(losses, stop):
                 break
     stop.answer()
+
+
+def training_step(job: TrainingJob, state: TrainingState) -> tuple[TrainingStep, FaceRenderer]:
+    """The step of a run, and the renderer of its conditions."""
+    renderer = job.resources.face_renderer(job.config.render_size).to(job.processes.device)
+    return TrainingStep(state, texture_loss(job, renderer), job.processes), renderer
 
 
 def check_styles(job: TrainingJob, state: TrainingState) -> None:

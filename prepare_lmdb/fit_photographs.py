@@ -115,7 +115,8 @@ def fit_images(args) -> None:
         f"fitted {len(report.faces)} of {len(photographs)} photographs, {len(report.left_out)} "
         f"left out; {several} show more faces than the largest one, which was taken"
     )
-    print(f"look at {', '.join(map(str, sheets[:1]))} and {places.sheets / 'fit_report.csv'}")
+    looked_at = [*sheets[:1], places.sheets / "fit_report.csv"]
+    print(f"look at {' and '.join(map(str, looked_at))}")
     sizes = ",".join(str(size) for size in LMDB_SIZES if size <= args.size)
     print(
         f"wrote {places.images} and {places.parameters}; next:\n"

@@ -44,7 +44,9 @@ FILES = {
         sha256="dd5bfbce75adb99b1963f43bca7ec3557bd4a7321f8fc515f4100599e80d99f2",
     ),
     "texture_space": ResourceFile(
-        f"{FLAME}/FLAME_texture.npz", f"the FLAME texture space from {FLAME_SITE}", DRAWING
+        f"{FLAME}/FLAME_texture.npz",
+        f"the FLAME texture space from {FLAME_SITE} (or made by make_texture_space.py)",
+        DRAWING,
     ),
     "face_mask": ResourceFile(
         f"{FLAME}/texture_map_256X256_face_only_mask.png", INPUT_ARCHIVE, "training"

@@ -109,7 +109,7 @@ def fit_folder(
     root = head.resources.paths.root
     places = Places.below(root)
     places.images.mkdir(parents=True, exist_ok=True)
-    _claim(places.partial, photographs, size=size, fine=fine)
+    claim(places.partial, photographs, size=size, fine=fine)
     _ = head.embedding  # found once, before the workers ask for it
     ids = list(photographs)
     tasks = [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
@@ -123,10 +123,10 @@ def fit_folder(
         arguments = [{number: photographs[number] for number in task} for task in todo]
         for done in ordered_map(pool, fit, arguments, ahead=2 * workers):
             progress.update(done)
-    return _finish(places, [_result_path(places.partial, task) for task in tasks])
+    return finish(places, [_result_path(places.partial, task) for task in tasks])
 
 
-def _claim(partial: Path, photographs: dict[int, Path], **options: object) -> None:
+def claim(partial: Path, photographs: dict[int, Path], **options: object) -> None:
     """Begin, or go on with what was begun with the same photographs and options."""
     listing = "\n".join(f"{number} {path}" for number, path in photographs.items())
     digest = hashlib.sha256(listing.encode()).hexdigest()[:12]
@@ -180,11 +180,21 @@ def fit_some(
                 number, photographs[number], face.other_faces, residuals[row], vectors[row]
             )
             reports.append(described)
-    text = json.dumps({"faces": reports, "left_out": left_out})
-    path = _result_path(places.partial, list(photographs))
+    result = _result_path(places.partial, list(photographs))
+    save_result(result, vectors, reports, left_out)
+    return len(photographs)
+
+
+def save_result(
+    path: Path,
+    vectors: np.ndarray,  # [N, 236]
+    faces: Sequence[FaceReport],  # N
+    left_out: Sequence[str],
+) -> None:
+    """Write what a worker found, whole or not at all."""
+    text = json.dumps({"faces": faces, "left_out": left_out})
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez(file, vectors=vectors, report=text)
-    return len(photographs)
 
 
 def describe(
@@ -219,7 +229,7 @@ def describe(
     )
 
 
-def _finish(places: Places, results: Sequence[Path]) -> FolderReport:
+def finish(places: Places, results: Sequence[Path]) -> FolderReport:
     """Put the results together: parameter file and report; then the unfinished is gone."""
     vectors, faces, left_out = [], [], []
     for path in results:

@@ -15,7 +15,14 @@ from my_utils.demo.photographs import photographs
 from my_utils.demo.resources_folder import write_head_files
 from my_utils.errors import UserError
 from my_utils.photos.fitting import FittingHead
-from my_utils.photos.folder_fit import Places, describe, fit_folder
+from my_utils.photos.folder_fit import (
+    Places,
+    claim,
+    describe,
+    finish,
+    fit_folder,
+    save_result,
+)
 from my_utils.photos.network_files import NETWORKS
 
 IDS = (3, 17)
@@ -79,4 +86,30 @@ def test_a_folder_is_fitted(tmp_path):
     with (places.sheets / "fit_report.csv").open() as file:
         assert [int(row["id"]) for row in csv.DictReader(file)] == [f.id for f in report.faces]
     assert sorted(path.name for path in places.images.iterdir()) == ["00003.png", "00017.png"]
+    assert not places.partial.exists()
+
+
+def test_an_unfinished_fit_goes_on_with_the_same_photographs_only(tmp_path):
+    photos = {0: tmp_path / "a.jpg"}
+    claim(tmp_path / "partial", photos, size=256, fine=False)
+    claim(tmp_path / "partial", photos, size=256, fine=False)
+    with pytest.raises(UserError, match="other photographs or options"):
+        claim(tmp_path / "partial", photos, size=256, fine=True)
+    with pytest.raises(UserError, match="other photographs or options"):
+        claim(tmp_path / "partial", {0: tmp_path / "b.jpg"}, size=256, fine=False)
+
+
+def test_results_that_are_there_are_put_together(tmp_path):
+    """What two workers found becomes one table and one report, worst faces first."""
+    places = Places.below(tmp_path)
+    places.partial.mkdir(parents=True)
+    vectors = np.zeros((2, 236), np.float32)
+    vectors[:, FLAME_SLICES["pose"].start + 3] = 0.1
+    for number, residual in ((3, 1.0), (17, 4.0)):
+        report = describe(number, tmp_path / "a.jpg", 0, (residual, 5.0, 0.9), vectors[0])
+        save_result(places.partial / f"{number}.npz", vectors[:1], [report], ["b.jpg: no face"])
+    report = finish(places, sorted(places.partial.glob("*.npz"), key=lambda path: int(path.stem)))
+    assert [face.id for face in report.faces] == [17, 3]
+    assert report.left_out == ["b.jpg: no face"] * 2
+    assert list(load_parameters(places.parameters).ids) == [3, 17]
     assert not places.partial.exists()

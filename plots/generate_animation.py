@@ -59,9 +59,6 @@ def parse_args() -> argparse.Namespace:
         "--scale", type=positive_int, default=1, help="enlarge the pictures so many times (1)"
     )
     parser.add_argument("--audio", type=Path, metavar="FILE", help="sound track of an MP4")
-    parser.add_argument(
-        "--backend", choices=("torch", "onnx"), default="torch", help="onnx is faster on a CPU"
-    )
     return parser.parse_args()
 
 
@@ -117,10 +114,6 @@ def main() -> None:
     from my_utils.files.film import FilmWriter
 
     synthesizer = synthesizer_from_args(args)
-    if args.backend == "onnx":
-        from my_utils.web.onnx_generator import OnnxGenerator
-
-        synthesizer.generator = OnnxGenerator(synthesizer.generator)
     name, params, first_style = read_sequence(args, synthesizer)
     seeds = seeds or [first_style]
     for field in {"texture", "lighting"} - set(args.per_frame):

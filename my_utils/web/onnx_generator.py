@@ -1,4 +1,4 @@
-"""A generator whose images onnxruntime computes, for viewer and films: on a CPU, less work."""
+"""A generator whose images onnxruntime computes, for the viewer on a CPU: one face takes less."""
 
 import numpy as np
 import torch

@@ -25,6 +25,7 @@ from timing import processor
 
 from constants import DEMO_GENERATOR
 from model.camera import center_eyes
+from model.condition import shrink
 from model.flame import FlameParams
 from my_utils.faces.options import open_generator
 from my_utils.faces.sampling import random_params
@@ -124,7 +125,8 @@ def compare(driver, synthesizer: FaceSynthesizer) -> None:
     people = center_eyes(random_params(range(FACES // 2), scenes), synthesizer.renderer.flame)
     params, seeds = FlameParams.cat([scenes[: FACES // 2], people]), list(range(FACES))
     faces = synthesizer(params, seeds)
-    conditions = torch.cat([faces.render, faces.normal_map], dim=1)
+    renderings = torch.cat([faces.render, faces.normal_map], dim=1)
+    conditions = shrink(renderings, synthesizer.config.resolution)
     share, mean, largest = [], [], []
     for row, vector in enumerate(params.to_vector().tolist()):
         condition, face = driver.execute_async_script(DRAW, vector, seeds[row])

@@ -56,19 +56,17 @@ export class FlameTexture {
   constructor(head) {
     this.head = head;
     this.size = Math.sqrt(head.texture_mean.length / 3);
-    this.codes = null;
-    this.albedo = new Float32Array(head.texture_mean.length);
+    const count = head.texture_directions.length / head.texture_mean.length;
+    this.codes = new Float64Array(count);
+    this.albedo = Float64Array.from(head.texture_mean);
   }
 
-  // Albedo [3, size, size], RGB, 0..255; the same array each time, computed where codes changed.
+  // Albedo [3, size, size], RGB, 0..255; the same array each time, of which a slider moves one
+  // direction only.
   sample(codes) {
-    if (this.codes === null || codes.some((code, k) => code !== this.codes[k])) {
-      const { texture_mean, texture_directions, texture_unit } = this.head;
-      this.albedo.set(texture_mean);
-      const known = codes.subarray(0, texture_directions.length / texture_mean.length);
-      addBlendShapes(this.albedo, known, texture_directions, texture_unit[0]);
-      this.codes = Float32Array.from(codes);
-    }
+    const change = this.codes.map((code, k) => codes[k] - code);
+    addBlendShapes(this.albedo, change, this.head.texture_directions, this.head.texture_unit[0]);
+    this.codes = Float64Array.from(codes.subarray(0, change.length));
     return this.albedo;
   }
 }

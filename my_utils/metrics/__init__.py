@@ -1,4 +1,4 @@
 """How real faces look and how closely they obey.
 
-Reading order: records, condition_error, fid, control.
+Reading order: records, condition_error, artefacts, fid, control.
 """

@@ -1,5 +1,6 @@
 """The embedded default: its head is sound, its photographs fit their renderings, its files real."""
 
+import dataclasses
 import filecmp
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from scipy.spatial import cKDTree
 
 from constants import EYE_VERTICES
 from model.flame import FlameParams
+from my_utils.data.dataset import FaceDataset
 from my_utils.data.lmdb_images import NORMAL_MAP, LmdbImages, image_key
 from my_utils.data.resource_files import ResourcePaths
 from my_utils.data.resources import Resources
@@ -24,6 +26,7 @@ from my_utils.demo.variation import head_assets
 from my_utils.errors import UserError
 from my_utils.files.image_codec import decode_image
 from my_utils.files.images import to_uint8
+from my_utils.runs.config import run_config
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -313,3 +316,18 @@ def test_impossible_options_are_refused(tmp_path, options):
     with pytest.raises(UserError):
         write_resources(tmp_path / "demo", **call)
     assert not (tmp_path / "demo").exists()
+
+
+def test_renderings_may_be_larger_than_photographs(demo_folder, tmp_path):
+    for name in ("flame_resource", "FFHQ"):  # the same in both
+        (tmp_path / "input_files").mkdir(exist_ok=True)
+        (tmp_path / "input_files" / name).symlink_to(demo_folder / "input_files" / name)
+    assert write_resources(tmp_path, count=16, size=32, seed=0, workers=1, render_size=64)
+    assert LmdbImages(ResourcePaths(tmp_path).renderings).sizes() == [64]
+    config = dataclasses.replace(run_config(0, demo=True), resolution=32, render_size=64)
+    pair = FaceDataset(Resources(tmp_path), config)[3]
+    assert pair.image.shape[-1] == pair.condition.shape[-1] == 32
+    with pytest.raises(UserError, match="another demo"):
+        write_resources(tmp_path, count=16, size=32, seed=0, workers=1)
+    with pytest.raises(UserError, match="size 48 is not one of"):
+        write_resources(tmp_path, count=16, size=32, seed=0, workers=1, render_size=48)

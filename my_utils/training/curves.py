@@ -20,7 +20,7 @@ PROGRESS = {
     "loss/D": "discriminator loss",
     "loss/G": "generator loss",
     "loss/r1": "R1 penalty",
-    "loss/texture": "texture-consistency loss",
+    "loss/texture": "texture-consistency loss above its floor",
     "sec_per_kimg": "seconds per kimg",
 }
 # In four kinds of line only the 29th run looks like the first one.

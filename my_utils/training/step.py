@@ -148,8 +148,9 @@ class TrainingStep:
         # Texture: the skin of one face is the same in every pose.
         if self.texture_loss is not None and self._number % config.texture_interval == 0:
             params = FlameParams.from_vector(part.params)
-            losses["texture"] = self.texture_loss(self._generate, params, rng)
-            self._backward(config.texture_weight * config.texture_interval * losses["texture"])
+            loss = self.texture_loss(self._generate, params, rng)
+            self._backward(config.texture_weight * config.texture_interval * loss)
+            losses["texture"] = loss - self.texture_loss.floor
         return losses
 
     def _logits(self, image: Tensor, condition: Tensor, rng: torch.Generator) -> Tensor:

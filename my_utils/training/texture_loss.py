@@ -28,6 +28,11 @@ class TextureLoss:
     sampler: TextureSampler
     face_mask: Tensor  # [1, 1, 256, 256] in [0, 1]
 
+    @property
+    def floor(self) -> Tensor:
+        """The loss of equal skins, which no training moves: what is reported is above it."""
+        return self.face_mask.mean() / 2
+
     def __call__(
         self,
         generator: Callable[[Tensor, Tensor], Tensor],  # of z and condition

@@ -27,7 +27,7 @@ from my_utils.viewer.state import ViewerState
 Action = Callable[[], object]
 
 FILM_FPS = 12  # about as many pictures as a CPU draws in a second
-OPEN_FOLDERS = ("Head pose (degrees)", "Style and camera")
+OPEN_FOLDERS = ("Head pose (degrees)", "Light", "Style and camera")
 MESH_COLOUR = (170, 165, 160)
 LABEL_HEIGHT = 0.16  # metres, above any head
 JPEG = {"format": "jpeg", "jpeg_quality": 95}  # a PNG of this size takes 25 ms to write

@@ -33,3 +33,6 @@ def skin(draw, params, rng):
     """A stand-in for the texture loss that is a mean over faces."""
     z = torch.ones(len(params), 8)
     return draw(z, torch.ones(len(params), 6, 32, 32)).square().mean()
+
+
+skin.floor = 0.0  # as a TextureLoss has it

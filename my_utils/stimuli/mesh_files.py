@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 from torch.nn import functional as F
 
 from model.flame import FlameParams
@@ -27,7 +28,7 @@ except ModuleNotFoundError:
     ) from None
 
 
-RIM = 4  # texels
+SPECK, RIM = 4, 4  # texels
 
 
 class MeshWriter:
@@ -79,9 +80,17 @@ class MeshWriter:
         image = from_uint8(pixels)[None].to(seen.vertices)
         lifted = self._sampler(image, seen.vertices, seen.camera)
         albedo = self._albedo(params.texture.to(image))
-        # What is seen at a grazing angle is drawn out over many texels: some of the rim is left.
-        hidden = F.max_pool2d((~lifted.visibility).to(image), 2 * RIM + 1, stride=1, padding=RIM)
+        # What is seen at a grazing angle is drawn out over many texels: the rim of large hidden
+        # parts is left too. Small ones, as between the lips, have no such rim.
+        hidden = (~lifted.visibility).to(image)
+        large = _grow(1 - _grow(1 - hidden, SPECK), SPECK + RIM)
+        hidden = torch.maximum(hidden, large)
         light, visible = (lifted.texture + 1) / 2, 1 - hidden
         means = [(part * visible).sum(dim=(2, 3), keepdim=True) for part in (light, albedo)]
         filled = albedo * means[0] / means[1].clamp(min=1e-6)
         return to_uint8(torch.where(visible > 0, light, filled)[0] * 2 - 1)
+
+
+def _grow(mask: Tensor, texels: int) -> Tensor:
+    """A mask [1, 1, T, T] in {0, 1} grown by so many texels on all sides."""
+    return F.max_pool2d(mask, 2 * texels + 1, stride=1, padding=texels)

@@ -11,6 +11,7 @@ import torch
 from model.flame import FlameParams
 from my_utils.data.parameters import ParameterTable, load_parameters, table_of
 from my_utils.files.atomic import atomic_path
+from my_utils.runs.person import OWN_STYLE
 from my_utils.untrusted.fields import float_field, index_field, read_fields
 from my_utils.untrusted.reader import reading
 
@@ -72,7 +73,7 @@ def load_faces(path: str | Path) -> FacesOfFile:
     with reading(path):
         if "light_code" in fields:
             return _published(fields)
-        seeds = index_field(fields, "seeds", (None,))
+        seeds = index_field(fields, "seeds", (None,), first=OWN_STYLE)
         if not len(seeds):
             raise ValueError("it holds no face")
         arrays = {}

@@ -48,6 +48,30 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def pictures_in(folder: str, pairs: list[int], rows: int) -> list[str]:
+    """The names of one generator's pictures."""
+    kinds = [f"{kind}{row}.png" for kind in ("", "rndr_", "norm_") for row in range(rows)]
+    return [f"{folder}gen_images{pair}/{name}" for pair in pairs for name in kinds]
+
+
+def save_pair(folder: Path, synthesizer, faces) -> None:
+    from my_utils.files.images import save_image
+
+    for row in range(len(faces.params)):
+        note = synthesizer.note(faces.params[row])
+        save_image(folder / f"{row}.png", faces.image[row], note=note)
+        save_image(folder / f"rndr_{row}.png", faces.render[row])
+        save_image(folder / f"norm_{row}.png", faces.normal_map[row])
+
+
+def labels_of(factors: list[str]) -> list[str]:
+    """Of the rows."""
+    labels = ["other style", "face A", *(f"+ {factor}" for factor in factors)]
+    if set(factors) == set(FACTORS.split(",")):
+        labels[-1] += " = face B"
+    return labels
+
+
 def main() -> None:
     args = parse_args()
     pairs = parse_seeds("0-199" if args.protocol else args.pairs, option="--pairs")
@@ -58,13 +82,12 @@ def main() -> None:
 
     from model.flame import FlameParams
     from my_utils.faces.sampling import (
-        FIGURE3_FACTORS,
         pair_styles,
         parse_factors,
         pick_pairs,
         swap_factors,
     )
-    from my_utils.files.images import save_grid, save_image
+    from my_utils.files.images import save_grid
     from my_utils.files.output_folder import clear_for
 
     factors = parse_factors(args.factors)
@@ -77,19 +100,10 @@ def main() -> None:
         face_a = first_one.person.params[[0] * len(pairs)]
     steps = swap_factors(face_a, face_b, first_one.renderer.flame, factors=factors)
     rows = [face_a, *steps]
-    row_labels = ["other style", "face A", *(f"+ {factor}" for factor in factors)]
-    if set(factors) == set(FIGURE3_FACTORS):
-        row_labels[-1] += " = face B"
     tile = max(synthesizer.config.resolution for synthesizer in synthesizers)
 
-    folders = [synthesizer.name.replace(" ", "_") + "/" for synthesizer in synthesizers]
-    files = [
-        f"{folder}gen_images{pair}/{kind}{row}.png"
-        for folder in (folders if comparing else [""])
-        for pair in pairs
-        for kind in ("", "rndr_", "norm_")
-        for row in range(len(rows))
-    ]
+    folders = [f"{one.name.replace(' ', '_')}/" for one in synthesizers] if comparing else [""]
+    files = [name for folder in folders for name in pictures_in(folder, pairs, len(rows))]
     clear_for(outdir, ["figure3.png", *files], OWN_FILES, overwrite=args.overwrite)
 
     columns, labels, notes = [], [], []
@@ -103,12 +117,7 @@ def main() -> None:
             seeds = styles[:1] + own * len(steps)
             faces = synthesizer(params, seeds, truncation_psi=args.truncation)
             of_generator = synthesizer.name.replace(" ", "_") if comparing else ""
-            folder = outdir / of_generator / f"gen_images{pair}"
-            for row in range(len(rows)):
-                note = synthesizer.note(faces.params[row])
-                save_image(folder / f"{row}.png", faces.image[row], note=note)
-                save_image(folder / f"rndr_{row}.png", faces.render[row])
-                save_image(folder / f"norm_{row}.png", faces.normal_map[row])
+            save_pair(outdir / of_generator / f"gen_images{pair}", synthesizer, faces)
             if len(columns) < FIGURE_COLUMNS:
                 columns.append(F.interpolate(faces.image, size=tile, mode="nearest").cpu())
                 notes.append(synthesizer.note(faces.params))
@@ -117,7 +126,7 @@ def main() -> None:
         outdir / "figure3.png",
         torch.stack(columns, dim=1).flatten(0, 1),
         len(columns),
-        row_labels=row_labels,
+        row_labels=labels_of(factors),
         column_labels=labels,
         caption="Each row replaces one more factor of face A by that of face B.",
         note="\n".join(filter(None, notes)),

@@ -7,6 +7,7 @@ FOLDER may hold pictures at any depth. A picture named by a number (00017.png) g
 must be its number in the FLAME parameter file. An interrupted build goes on when repeated.
 """
 
+import argparse
 import os
 import sys
 from pathlib import Path
@@ -33,7 +34,7 @@ def parse_sizes(text: str) -> list[int]:
     return sorted({int(word) for word in words})
 
 
-def main() -> None:
+def parse_args() -> argparse.Namespace:
     parser = script_parser(__doc__)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder of the photographs")
     parser.add_argument(
@@ -58,7 +59,11 @@ def main() -> None:
         default=ResourcePaths(resources_root).photographs,
         help="folder to write (%(default)s)",
     )
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
     sizes = parse_sizes(args.sizes)
 
     from my_utils.data.lmdb_images import LmdbImages

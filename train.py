@@ -11,6 +11,7 @@ Repeating the command continues the run from its newest checkpoint.
 
 import argparse
 import contextlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,12 @@ def parse_args() -> argparse.Namespace:
         metavar="FILE",
         help="continue from this training state (.pt) or released checkpoint (.model)",
     )
+    parser.add_argument(
+        "--small", action="store_true", help="the demo's small network and schedule, on any data"
+    )
+    parser.add_argument(
+        "--name", type=experiment_name, help="train into folders of its own, RUN-NAME"
+    )
     parser.add_argument("--dry_run", action="store_true", help="show what would happen, and stop")
     # `python -m torch.distributed.launch` passes it, and sets what counts in the environment.
     parser.add_argument("--local-rank", "--local_rank", type=int, help=argparse.SUPPRESS)
@@ -44,6 +51,15 @@ def parse_args() -> argparse.Namespace:
     add_resource_options(parser)
     add_config_options(parser)
     return parser.parse_args()
+
+
+def experiment_name(text: str) -> str:
+    """An argparse type: a part of a folder's name."""
+    if not re.fullmatch(r"[\w.-]{1,40}", text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a name of letters, digits, points, dashes and underscores"
+        )
+    return text
 
 
 def main() -> int:
@@ -70,7 +86,7 @@ def main() -> int:
         "renderings",
     )
     dataset = FaceDataset(resources, config)
-    run = RunDir(resources.paths.output_root, config.run_id)
+    run = RunDir(resources.paths.output_root, config.run_id, args.name or "")
     with start_processes(args.device) as processes:
         configure_process(processes.device, config.precision)
         job = TrainingJob(config, resources, dataset, run, processes)

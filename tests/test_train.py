@@ -60,6 +60,9 @@ def test_train_resume_and_finish(resources):
     other = train(*words, "--batch", "8", folder=resources)
     assert other.returncode == 2
     assert "batch: 4 -> 8" in other.stderr and "Traceback" not in other.stderr
+    second = train(*words, "--name", "again", "--total_kimg", "0.004", folder=resources)
+    assert "starting a new run" in second.stdout
+    assert list((resources / "output_files/checkpoint/0-again").glob("training-state-*.pt"))
     checkpoint = "output_files/checkpoint/0/training-state-00000.024.pt"
     rehearsed = train(*words, "--batch", "8", "--dry_run", folder=resources)
     assert (rehearsed.returncode, "start: refused, the checkpoint" in rehearsed.stdout) == (0, True)
@@ -131,6 +134,7 @@ def test_a_second_process_is_refused(resources):
     ("words", "phrase"),
     [
         (["--run_id", "5"], "run id 5 is unknown: choose one of 0, 3"),
+        (["--name", "a/b"], "is not a name of letters"),
         (["--total_kimg", "inf"], "--total_kimg inf is too large"),
         (["--run_id", "29", "--resources", "nowhere"], "there is no resources folder nowhere"),
         (["--run_id", "29", "--demo", "--resolution", "100"], "must be a power of two"),

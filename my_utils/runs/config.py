@@ -259,7 +259,7 @@ RUNS = {
     29: _FULL,
 }
 
-# What `--demo` changes in any run: a network and a schedule for two CPU cores.
+# What `--demo` and `--small` change in any run: a network and a schedule for two CPU cores.
 DEMO: dict[str, typing.Any] = dict(
     demo=True,
     resolution=64,
@@ -293,11 +293,12 @@ def _unknown_run(run_id: object) -> str:
     return f"run id {run_id} is unknown: choose one of {', '.join(map(str, RUNS))}"
 
 
-def run_config(run_id: int, *, demo: bool = False) -> RunConfig:
-    """The configuration of a published run, made small with `demo`."""
+def run_config(run_id: int, *, demo: bool = False, small: bool = False) -> RunConfig:
+    """The configuration of a published run; made small for the demo's data, or for any."""
     if run_id not in RUNS:
         raise UserError(_unknown_run(run_id))
-    return dataclasses.replace(RUNS[run_id], **DEMO) if demo else RUNS[run_id]
+    changes = DEMO | {"demo": demo} if demo or small else {}
+    return dataclasses.replace(RUNS[run_id], **changes)
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
@@ -319,7 +320,7 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
 
 def config_from_args(args: argparse.Namespace) -> RunConfig:
     """The run named by `--run_id` and `--demo`, with the given flags applied and checked."""
-    base = run_config(args.run_id, demo=args.demo)
+    base = run_config(args.run_id, demo=args.demo, small=getattr(args, "small", False))
     names = [field.name for field in dataclasses.fields(RunConfig)]
     given = {
         name: getattr(args, name)

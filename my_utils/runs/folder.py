@@ -17,12 +17,16 @@ from my_utils.files.atomic import atomic_path, remove_partial_files
 
 
 class RunDir:
-    """`checkpoint/<run_id>` and `sample/<run_id>` below one output root."""
+    """`checkpoint/<run_id>` and `sample/<run_id>` below one output root.
 
-    def __init__(self, output_root: Path, run_id: int) -> None:
+    A second experiment of a run has a name, and folders called `<run_id>-<name>`.
+    """
+
+    def __init__(self, output_root: Path, run_id: int, name: str = "") -> None:
         self.run_id = run_id
-        self.checkpoints = output_root / "checkpoint" / str(run_id)
-        self.samples = output_root / "sample" / str(run_id)
+        folder = f"{run_id}-{name}" if name else str(run_id)
+        self.checkpoints = output_root / "checkpoint" / folder
+        self.samples = output_root / "sample" / folder
 
     def __enter__(self) -> "RunDir":
         """Create the folders and lock them; the kernel frees the lock however the process ends."""
@@ -51,7 +55,10 @@ class RunDir:
         return self
 
     def owner(self) -> str | None:
-        """Who trains this run now, if anybody does; nothing is created."""
+        """Who trains this run now, if anybody does; nothing is created.
+
+        Not within the context itself: closing the file there would give up its lock.
+        """
         path = self.checkpoints / "lock"
         if not path.exists():
             return None

@@ -98,7 +98,10 @@ def parameters_digest(synthesizer: FaceSynthesizer) -> str:
 
 
 def name_models(study: str, generators: Sequence[Path]) -> dict[str, tuple[Path, int]]:
-    """File and run of each generator by the published name of its run, in the order given."""
+    """File and run of each generator by the published name of its run, in the order given.
+
+    Another generator of a run is named by its file too.
+    """
     if study == "pairwise" and len(generators) < 2:
         raise UserError("pairwise compares models: name at least two by --ckpt or --run_id")
     if study == "likert" and len(generators) > 1:
@@ -108,8 +111,10 @@ def name_models(study: str, generators: Sequence[Path]) -> dict[str, tuple[Path,
     for path in generators:
         config = load_generator(path).config
         name = MODEL_OF_RUN.get(config.run_id, f"run{config.run_id}")
+        if name in models and path != models[name][0]:  # the same run at another time
+            name = f"{name}_{path.stem}"
         if name in models:
-            raise UserError(f"{models[name][0]} and {path} are both of run {config.run_id}")
+            raise UserError(f"{models[name][0]} and {path} are one file, or named alike")
         models[name] = path, config.run_id
         kinds.add((config.demo, config.resolution))
     if len(kinds) > 1:

@@ -173,12 +173,21 @@ def test_a_generator_trained_on_does_not_mix_with_earlier_pictures(draw, generat
         draw("likert", "--ckpt", tmp_path / "later.safetensors", "--conditions", 1, runs=())
 
 
+def test_two_generators_of_one_run_are_named_by_file(draw, generators, tmp_path):
+    later = load_generator(generators / "29.safetensors")
+    save_generator(tmp_path / "later.safetensors", later.generator, later.config, nimg=9)
+    words = ("--conditions", 1, "--ckpt", generators / "29.safetensors")
+    folder = draw("pairwise", *words, "--ckpt", tmp_path / "later.safetensors", runs=())
+    models = {picture.model for picture in read_manifest(folder) if picture.kind == "generated"}
+    assert models == {"full_model", "full_model_later"}
+
+
 @pytest.mark.parametrize(
     ("study", "words", "runs", "phrase"),
     [
         ("pairwise", (), (29,), "name at least two"),
         ("likert", (), (29, 7), "likert rates one model"),
-        ("pairwise", (), (29, 29), "are both of run 29"),
+        ("pairwise", (), (29, 29), "are one file, or named alike"),
         ("likert", ("--conditions", "99999"), (29,), "has 16 faces: pass --conditions 16"),
         ("pairwise", ("--ckpt", "absent.safetensors"), (29,), "does not exist"),
     ],

@@ -135,3 +135,9 @@ def test_differences_name_only_the_groups_asked_for():
     other = dataclasses.replace(one, batch=8, total_kimg=1.0, resolution=128)
     assert one.differences(other, "training") == [("batch", 16, 8)]
     assert one.differences(other, "architecture") == [("resolution", 256, 128)]
+
+
+def test_a_small_run_has_the_demos_numbers_but_not_its_data():
+    small, demo = run_config(7, small=True), run_config(7, demo=True)
+    assert small.differences(demo, "architecture", "training", "runtime") == [("demo", False, True)]
+    assert run_config(7) == RUNS[7]

@@ -65,6 +65,8 @@ def texture_consistency_loss(
     A difference counts where both faces are visible. Because sigmoid(0) = 1/2, equal textures give
     mean(face_mask) / 2; the sigmoid bounds what a single texel can contribute.
     """
+    if not len(pairs):
+        raise ValueError("the texture loss compares pairs of faces: give it two faces at least")
     # Texels outside the mask contribute nothing, and the mask is a small part of the texture.
     texels = face_mask.flatten().nonzero().squeeze(1)
     weight = face_mask.flatten()[texels]

@@ -126,13 +126,14 @@ def _visible_chunks(
     size: int,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Indices, first rows and row counts of the triangles whose bounding box has pixel centres."""
-    x, y, _ = triangles
+    x, y, depth = triangles
     first_column, last_column = x.amin(dim=0).ceil(), x.amax(dim=0).floor()
     first_row, last_row = y.amin(dim=0).ceil(), y.amax(dim=0).floor()
     columns = last_column.clamp(max=size - 1) - first_column.clamp_(min=0) + 1
     rows = last_row.clamp(max=size - 1) - first_row.clamp_(min=0) + 1
     area = (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0])
-    drawable = (columns > 0) & (rows > 0) & (area != 0) & area.isfinite()
+    drawable = (columns > 0) & (rows > 0) & (area != 0)
+    drawable &= (area + depth.sum(dim=0)).isfinite()
     visible = drawable.nonzero().squeeze(1)
     first_row, rows, columns = (
         values.index_select(0, visible).long() for values in (first_row, rows, columns)

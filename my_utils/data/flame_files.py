@@ -52,8 +52,10 @@ def load_flame(path: Path) -> FlameAssets:
 
 def _parents(fields: Mapping) -> np.ndarray:
     """The parent [J] of each joint, which comes before it; the root's is -1."""
-    table = index_field(fields, "kintree_table", (2, None))
+    table = index_field(fields, "kintree_table", (2, None), first=-1)  # a signed root is -1
     parents = np.concatenate([[-1], table[0, 1:]])
+    if (parents[1:] < 0).any():
+        raise ValueError("'kintree_table' has more than one root")
     if (parents >= np.arange(len(parents))).any():
         raise ValueError("'kintree_table' names a joint before its parent")
     return parents

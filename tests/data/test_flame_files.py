@@ -92,6 +92,14 @@ def test_flame_comes_with_its_own_sizes(toy):
     assert found.parents.tolist() == [-1, 0, 1, 1, 1]
 
 
+def test_the_root_of_the_joints_may_be_a_signed_minus_one(toy):
+    fields = flame_fields()
+    table = fields["kintree_table"].astype(np.int64)
+    table[0, 0] = -1
+    toy.flame_model.write_bytes(pickle.dumps(fields | {"kintree_table": table}))
+    assert load_flame(toy.flame_model).parents.tolist() == [-1, 0, 1, 1, 1]
+
+
 @pytest.mark.parametrize(
     "change, message",
     [
@@ -107,6 +115,7 @@ def test_flame_comes_with_its_own_sizes(toy):
         (lambda f: f.update(v_template=np.full((302, 3), 1e300)), "'v_template' .* not finite"),
         (lambda f: f.update(f=f["f"].astype(str)), "'f' does not hold numbers"),
         (lambda f: f.update(kintree_table=f["kintree_table"][:, ::-1]), "before its parent"),
+        (lambda f: f.update(kintree_table=-np.ones((2, 5), np.int64)), "more than one root"),
     ],
 )
 @pytest.mark.filterwarnings("error")

@@ -235,3 +235,10 @@ def assert_gradient_norms(network, keys, norms):
     for key, norm in used:
         gradient = parameters[our_key(key)].grad
         assert gradient.norm().item() == pytest.approx(norm, rel=2e-3), key
+
+
+def test_no_pair_is_an_error_instead_of_no_number():
+    textures, visibility = torch.zeros(1, 3, 4, 4), torch.ones(1, 1, 4, 4, dtype=torch.bool)
+    pairs = sample_texture_pairs(1, generator=torch.Generator())
+    with pytest.raises(ValueError, match="two faces at least"):
+        texture_consistency_loss(textures, visibility, torch.ones(1, 1, 4, 4), pairs)

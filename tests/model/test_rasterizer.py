@@ -118,6 +118,16 @@ def test_a_face_may_be_larger_than_the_image():
     expect(draw([[-50, 52], [52, -50], [60, 60]], [[0, 1, 2]], 4), "..00 .000 0000 0000")
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_face_without_a_depth_hides_no_other(value):
+    corners = [[-1, -1, 0.5], [3, -1, 0.5], [-1, 3, 0.5], [-1, -1, value]]
+    faces = torch.tensor([[0, 1, 2], [3, 1, 2]])
+    for order in (faces, faces.flip(0)):
+        fragments = rasterize(torch.tensor([corners], dtype=torch.float32), order, 8)
+        assert len(fragments.face) == 64
+        assert (order[fragments.face][:, 0] == 0).all() and fragments.depth.isfinite().all()
+
+
 def test_vertices_that_are_not_finite_draw_nothing():
     corners = [[0, 0], [3, 0], [0, 3], [float("nan"), 1], [float("inf"), 0]]
     expect(draw(corners, [[0, 1, 3], [0, 4, 2], [0, 1, 2]], 4), "2222 222. 22.. 2...")

@@ -56,6 +56,8 @@ def collect_statistics(
             room -= len(kept[-1])
     if mean is None or scatter is None:
         raise ValueError("there are no features")
+    if count < 2:
+        raise ValueError("one image has no covariance: give two at least")
     covariance = (scatter / (count - 1)).cpu().numpy()
     return FeatureStatistics(count, mean.cpu().numpy(), covariance, torch.cat(kept))
 

@@ -156,3 +156,8 @@ def test_published_statistics_give_the_frechet_distance_alone():
     a = collect_statistics([features(40, 4)])
     published = FeatureStatistics(None, a.mean, a.covariance)
     assert set(compare(a, published, seed=0)) == {"frechet"}
+
+
+def test_one_image_has_no_statistics():
+    with pytest.raises(ValueError, match="two at least"):
+        collect_statistics([torch.zeros(1, 4)])

@@ -17,14 +17,14 @@ from tqdm import tqdm
 from model.generator import Generator
 from model.layers import StyledConv, ToRGB
 
-STYLE_STEPS, TUNING_STEPS = 200, 240
-STYLE_RATE, TUNING_RATE = 0.2, 0.008  # of Adam; a style is counted in deviations from the mean
+STYLE_STEPS, TUNING_STEPS = 200, 160
+STYLE_RATE, TUNING_RATE = 0.2, 0.005  # of Adam; a style is counted in deviations from the mean
 ADAM_BETAS = (0.9, 0.99)
 FALLING = 1 / 3  # of the steps at the end, in which the rate falls to zero
 PULL = 0.02  # towards the mean style, for a deviation of one everywhere
 HEAD_WEIGHT = 2.0  # of the head's pixels, beside 1 around it
 COARSEST = 16  # pixels: pictures are compared at every size down to this one
-OTHERS_WEIGHT = 15.0  # of the change of other faces
+OTHERS_WEIGHT = 25.0  # of the change of other faces
 VIEW_WEIGHT = 1.0  # of what the photograph tells about other views
 OTHERS_PER_STEP = 3
 TUNED = (StyledConv, ToRGB)  # layers whose weights are

@@ -50,8 +50,10 @@ def test_teaser(call, tmp_path, synthesizer):
     assert set(drawn) == {f"{prefix}_{name}" for prefix in prefixes for name in names}
     grey = drawn["mesh_grey_yaw_+22.5_deg.png"]
     assert 60 < grey[grey.any(axis=-1)].mean() < 220
-    minus, plus = (drawn[f"mesh_grey_light_{sign}2_sd.png"].astype(int) for sign in "-+")
-    middle = drawn["mesh_grey_jaw_0_deg.png"].astype(int)
+    light = [drawn[f"mesh_grey_light_{sign}2_sd.png"] for sign in "-+"]
+    assert np.array_equal(*light)  # the plain mesh is lit from the front always
+    minus, plus = (drawn[f"mesh_textured_light_{sign}2_sd.png"].astype(int) for sign in "-+")
+    middle = drawn["mesh_textured_jaw_0_deg.png"].astype(int)
     assert np.abs((minus + plus) / 2 - middle).mean() < 2 < np.abs(minus - plus).mean()
     skin = drawn["4_skin_jaw_0_deg.png"]
     assert skin.shape == (256, 256, 3)

@@ -280,7 +280,7 @@ def test_the_photograph_script(folder, tmp_path):
     "arguments, message",
     [
         (["--sizes", "8,17", "."], "'8,17' is not a list of sizes"),
-        (["--n_worker", "0", "."], "--n_worker 0"),
+        (["--n_worker", "0", "."], "--n_worker: '0' is not a whole number from 1"),
         (["nowhere"], "there are no pictures in nowhere"),
     ],
 )

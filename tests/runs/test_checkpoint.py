@@ -313,8 +313,10 @@ def test_a_forged_size_of_a_network_takes_no_memory(tmp_path):
 def test_averaged_generator_of_a_training_state_can_be_drawn_with(tmp_path):
     generator = build_generator(TINY)
     path = CheckpointStore(tmp_path).save(state(8, generator), nimg=8, keep=1)
-    loaded = load_generator(path)
-    torch.testing.assert_close(loaded.generator.state_dict(), dict(generator.state_dict()))
+    loaded = dict(load_generator(path).generator.state_dict())
+    kept = dict(generator.state_dict())
+    assert loaded.pop("mapping.mean_w").any() and not kept.pop("mapping.mean_w").any()
+    torch.testing.assert_close(loaded, kept)
 
 
 def test_weights_that_do_not_fit_are_listed(tmp_path):

@@ -22,6 +22,7 @@ class Participant:
         self.find("#consent-form button").click()
 
     def begin(self):
+        self.wait(lambda: self.find("#begin").is_displayed())
         self.find("#begin").click()
         self.wait(lambda: self.read("shownAt !== null"))
 

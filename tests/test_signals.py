@@ -2,14 +2,11 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
 
-from my_utils.signals import Stopped, StopRequest, stopping_at_once
-from tests.support.script_runs import ROOT
+from my_utils.signals import Stopped, StopRequest, interrupt_blocked, stopping_at_once
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -51,20 +48,7 @@ def test_second_interrupt_stops_at_once():
         os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_a_blocked_interrupt_comes_afterwards():
-    """In a process of its own, of one thread: another would take the signal at once."""
-    code = """
-import os, signal, time
-from my_utils.signals import Stopped, interrupt_blocked, stopping_at_once
-from tests.support.script_runs import ROOT
-try:
-    with stopping_at_once():
-        with interrupt_blocked():
-            os.kill(os.getpid(), signal.SIGINT)
-            print("reached", end=" ")
-        time.sleep(60)
-except Stopped:
-    print("stopped", end="")
-"""
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout == "reached stopped", done.stderr
+def test_an_interrupt_is_blocked_for_processes_started_meanwhile():
+    with interrupt_blocked():
+        assert signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])

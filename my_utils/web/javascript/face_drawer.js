@@ -32,11 +32,7 @@ export class FaceDrawer {
   async draw({ params, neck, eyes, seed, truncation, centerEyes, zoom }) {
     const { settings, renderer } = this;
     const vertices = renderer.flame.vertices(params, neck, eyes);
-    const ahead = { ...params, pose: params.pose.map((angle, k) => (k < 3 ? 0 : angle)) };
-    const frontal = renderer.flame.vertices(ahead, neck.map(() => 0), eyes.map(() => 0));
-    const camera = centerEyes
-      ? fitCameraToHead(vertices, frontal, settings.eye_vertices, settings.eye_targets)
-      : [...params.camera];
+    const camera = centerEyes ? this.centredCamera(params, vertices) : [...params.camera];
     camera[0] *= zoom;
     const seen = { ...params, camera: Float32Array.from(camera) };
     const renderings = renderer.render(vertices, seen);
@@ -48,5 +44,14 @@ export class FaceDrawer {
     );
     const face = await this.generator.generate(seed, condition, truncation);
     return { camera: seen.camera, condition, face, ...renderings };
+  }
+
+  // The camera that puts the eyes of a head in their place.
+  centredCamera(params, vertices) {
+    const { eye_vertices, eye_targets } = this.settings;
+    const ahead = { ...params, pose: params.pose.map((angle, k) => (k < 3 ? 0 : angle)) };
+    const [neck, eyes] = [new Float32Array(3), new Float32Array(6)];
+    const frontal = this.renderer.flame.vertices(ahead, neck, eyes);
+    return fitCameraToHead(vertices, frontal, eye_vertices, eye_targets);
   }
 }

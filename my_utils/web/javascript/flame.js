@@ -1,6 +1,8 @@
 // FLAME, as model/flame.py: the parameters of a face, its mesh, and its albedo.
 
-import { addBlendShapes, jointPositions, rigidTransforms, rodrigues, skin } from "./lbs.js";
+import {
+  BlendShapes, addBlendShapes, jointPositions, rigidTransforms, rodrigues, skin,
+} from "./lbs.js";
 
 // The 236 numbers of a face, in the order of constants.FLAME_SLICES.
 export const FIELDS = { shape: 100, expression: 50, pose: 6, camera: 3, texture: 50, lighting: 27 };
@@ -27,14 +29,13 @@ export class Flame {
   constructor(head) {
     this.head = head;
     this.parents = [...head.parents];
+    this.shapes = new BlendShapes(head.v_template, head.shapedirs, head.shapedirs_unit[0]);
   }
 
   // Posed vertices [3, V] in metres; neck 3 and eyes 6 numbers, axis-angle in radians.
   vertices(params, neck, eyes) {
     const { head } = this;
-    const shaped = Float64Array.from(head.v_template);
-    const betas = [...params.shape, ...params.expression];
-    addBlendShapes(shaped, betas, head.shapedirs, head.shapedirs_unit[0]);
+    const shaped = Float64Array.from(this.shapes.at([...params.shape, ...params.expression]));
     const joints = jointPositions(head.J_regressor, shaped);
 
     const pose = this.parents.map(() => [0, 0, 0]);
@@ -54,19 +55,13 @@ export class Flame {
 
 export class FlameTexture {
   constructor(head) {
-    this.head = head;
     this.size = Math.sqrt(head.texture_mean.length / 3);
-    const count = head.texture_directions.length / head.texture_mean.length;
-    this.codes = new Float64Array(count);
-    this.albedo = Float64Array.from(head.texture_mean);
+    const unit = head.texture_unit[0];
+    this.albedo = new BlendShapes(head.texture_mean, head.texture_directions, unit);
   }
 
-  // Albedo [3, size, size], RGB, 0..255; the same array each time, of which a slider moves one
-  // direction only.
+  // Albedo [3, size, size], RGB, 0..255; the same array each time.
   sample(codes) {
-    const change = this.codes.map((code, k) => codes[k] - code);
-    addBlendShapes(this.albedo, change, this.head.texture_directions, this.head.texture_unit[0]);
-    this.codes = Float64Array.from(codes.subarray(0, change.length));
-    return this.albedo;
+    return this.albedo.at(codes);
   }
 }

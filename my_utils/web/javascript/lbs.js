@@ -1,5 +1,25 @@
 // Linear blend skinning, as model/lbs.py. Points are planar: all x, then all y, then all z.
 
+// A mean and the directions in which it varies. Only what differs from the call before is added, and
+// a slider moves one direction.
+export class BlendShapes {
+  // mean [N]; directions [K, N] in whole units.
+  constructor(mean, directions, unit) {
+    this.sum = Float64Array.from(mean);
+    this.directions = directions;
+    this.unit = unit;
+    this.coefficients = new Float64Array(directions.length / mean.length);
+  }
+
+  // The mean moved by the first coefficients, [N]: the same array each time.
+  at(coefficients) {
+    const change = this.coefficients.map((old, k) => coefficients[k] - old);
+    addBlendShapes(this.sum, change, this.directions, this.unit);
+    this.coefficients = Float64Array.from(coefficients.slice(0, change.length));
+    return this.sum;
+  }
+}
+
 // Add coefficients[k] * unit * directions[k] to offsets; directions [K, 3 V] in whole units.
 export function addBlendShapes(offsets, coefficients, directions, unit) {
   const count = offsets.length;

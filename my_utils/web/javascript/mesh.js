@@ -20,7 +20,8 @@ export function vertexNormals(vertices, faces) {
     }
   }
   for (let v = 0; v < count; v++) {
-    const length = Math.hypot(normals[v], normals[count + v], normals[2 * count + v]);
+    const [x, y, z] = [normals[v], normals[count + v], normals[2 * count + v]];
+    const length = Math.sqrt(x * x + y * y + z * z); // Math.hypot is many times slower
     const scale = 1 / Math.max(length, 1e-6);
     for (let axis = 0; axis < 3; axis++) normals[axis * count + v] *= scale;
   }

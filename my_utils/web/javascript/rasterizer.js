@@ -89,12 +89,17 @@ function locate(points, faces, face, pixel, size, barycentric) {
   const count = points.length / 3;
   const column = pixel % size;
   const row = (pixel - column) / size;
-  const corners = [0, 1, 2].map((i) => faces[3 * face + i]);
-  const x = corners.map((v) => points[v] - column);
-  const y = corners.map((v) => points[count + v] - row);
-  const edges = [[1, 2], [2, 0], [0, 1]].map(([i, j]) => x[i] * y[j] - x[j] * y[i]);
-  const sign = Math.sign(edges[0] + edges[1] + edges[2]);
-  const weights = edges.map((edge) => Math.max(edge * sign, 0));
-  const sum = weights[0] + weights[1] + weights[2];
-  for (let i = 0; i < 3; i++) barycentric[3 * pixel + i] = sum > 0 ? weights[i] / sum : 1 / 3;
+  const [a, b, c] = [faces[3 * face], faces[3 * face + 1], faces[3 * face + 2]];
+  const [ax, ay] = [points[a] - column, points[count + a] - row];
+  const [bx, by] = [points[b] - column, points[count + b] - row];
+  const [cx, cy] = [points[c] - column, points[count + c] - row];
+  const [ofA, ofB, ofC] = [bx * cy - cx * by, cx * ay - ax * cy, ax * by - bx * ay];
+  const sign = Math.sign(ofA + ofB + ofC);
+  const weightA = Math.max(ofA * sign, 0);
+  const weightB = Math.max(ofB * sign, 0);
+  const weightC = Math.max(ofC * sign, 0);
+  const sum = weightA + weightB + weightC;
+  barycentric[3 * pixel] = sum > 0 ? weightA / sum : 1 / 3;
+  barycentric[3 * pixel + 1] = sum > 0 ? weightB / sum : 1 / 3;
+  barycentric[3 * pixel + 2] = sum > 0 ? weightC / sum : 1 / 3;
 }

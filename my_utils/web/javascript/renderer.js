@@ -30,16 +30,16 @@ export class FaceRenderer {
     const pixels = size * size;
     const image = new Uint8ClampedArray(3 * pixels);
     const normalMap = new Uint8ClampedArray(3 * pixels);
+    // Filled anew for each pixel.
+    const [normal, uv, colour, shading] = [3, 2, 3, 3].map((length) => new Float64Array(length));
     for (let pixel = 0; pixel < pixels; pixel++) {
       if (face[pixel] < 0) continue;
-      const weights = barycentric.subarray(3 * pixel, 3 * pixel + 3);
-      const normal = interpolate(normals, 3, head.faces, face[pixel], weights);
-      const uv = interpolate(head.uv, 2, head.uv_faces, face[pixel], weights);
-      const shading = sphericalHarmonicsShading(normal, params.lighting);
+      interpolate(normals, head.faces, face[pixel], barycentric, pixel, normal);
+      interpolate(head.uv, head.uv_faces, face[pixel], barycentric, pixel, uv);
+      sphericalHarmonicsShading(normal, params.lighting, shading);
+      sampleBilinear(albedo, this.texture.size, uv[0], uv[1], colour);
       for (let channel = 0; channel < 3; channel++) {
-        const plane = channel * this.texture.size ** 2;
-        const colour = bilinear(albedo, plane, this.texture.size, uv[0], uv[1]);
-        image[channel * pixels + pixel] = quantise(colour * shading[channel]);
+        image[channel * pixels + pixel] = quantise(colour[channel] * shading[channel]);
         normalMap[channel * pixels + pixel] = quantise(255 * normal[channel]);
       }
     }
@@ -52,44 +52,45 @@ function quantise(level) {
   return Math.floor(Math.min(Math.max(level, 0), 255));
 }
 
-// An attribute [planes, V] at a point of a face.
-function interpolate(attribute, planes, faces, face, weights) {
+// An attribute [planes, V] at a pixel, into `value`.
+function interpolate(attribute, faces, face, barycentric, pixel, value) {
+  const count = attribute.length / value.length;
   const [a, b, c] = [faces[3 * face], faces[3 * face + 1], faces[3 * face + 2]];
-  const count = attribute.length / planes;
-  const value = [];
-  for (let start = 0; start < attribute.length; start += count) {
-    value.push(
-      attribute[start + a] * weights[0] +
-        attribute[start + b] * weights[1] +
-        attribute[start + c] * weights[2],
-    );
+  for (let plane = 0; plane < value.length; plane++) {
+    const start = plane * count;
+    value[plane] =
+      attribute[start + a] * barycentric[3 * pixel] +
+      attribute[start + b] * barycentric[3 * pixel + 1] +
+      attribute[start + c] * barycentric[3 * pixel + 2];
   }
-  return value;
 }
 
-export function sphericalHarmonicsShading([x, y, z], lighting) {
+// Of a unit normal under lighting [9, 3], into `shading`.
+function sphericalHarmonicsShading([x, y, z], lighting, shading) {
   const basis = [1, x, y, z, x * y, x * z, y * z, x * x - y * y, 3 * z * z - 1];
-  const shading = [0, 0, 0];
+  shading.fill(0);
   for (let k = 0; k < 9; k++) {
     const factor = basis[k] * SH_FACTORS[k];
     for (let channel = 0; channel < 3; channel++) {
       shading[channel] += factor * lighting[3 * k + channel];
     }
   }
-  return shading;
 }
 
-// As grid_sample with align_corners=False and zeros outside; x and y in [-1, 1].
-function bilinear(image, plane, size, x, y) {
+// Into `colour`, as grid_sample with align_corners=False and zeros outside; x and y in [-1, 1].
+function sampleBilinear(image, size, x, y, colour) {
   const [u, v] = [((x + 1) * size - 1) / 2, ((y + 1) * size - 1) / 2];
   const [left, top] = [Math.floor(u), Math.floor(v)];
-  let sum = 0;
-  for (const [row, rowWeight] of [[top, 1 - (v - top)], [top + 1, v - top]]) {
+  colour.fill(0);
+  for (let row = top; row <= top + 1; row++) {
     if (row < 0 || row >= size) continue;
-    for (const [column, weight] of [[left, 1 - (u - left)], [left + 1, u - left]]) {
+    for (let column = left; column <= left + 1; column++) {
       if (column < 0 || column >= size) continue;
-      sum += image[plane + row * size + column] * rowWeight * weight;
+      const weight = (1 - Math.abs(row - v)) * (1 - Math.abs(column - u));
+      const texel = row * size + column;
+      for (let channel = 0; channel < 3; channel++) {
+        colour[channel] += image[channel * size * size + texel] * weight;
+      }
     }
   }
-  return sum;
 }

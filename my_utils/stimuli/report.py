@@ -131,7 +131,7 @@ def _save_figure(made: MadeSet, design: Design) -> None:
             values = [getattr(getattr(one, region), name) for one in measured]
             panel.plot(numbers, values, ".", color=color, label=label, markersize=4)
         panel.set_ylabel(unit)
-        panel.set_ylim(bottom=0)
+        panel.set_ylim(0, 1.05 * panel.dataLim.ymax)
     panels[1].set_xlabel(f"picture of the set (measured over the {region})")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     save_figure(figure, *(made.folder / f"diagnostics.{kind}" for kind in ("pdf", "png")))

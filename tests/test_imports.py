@@ -105,9 +105,14 @@ def test_rooms_open_only_into_rooms_below(path):
 
 
 @each_file(sorted((ROOT / "my_utils").rglob("__init__.py")))
-def test_a_room_says_what_it_is_for_and_nothing_else(path):
-    (sentence,) = ast.parse(path.read_text()).body
+def test_a_room_says_what_it_is_for_and_in_which_order_to_read_it(path):
+    tree = ast.parse(path.read_text())
+    (sentence,) = tree.body
     assert isinstance(sentence, ast.Expr)
+    if path.parent != ROOT / "my_utils":
+        files = {file.stem for file in path.parent.glob("*.py")} - {"__init__"}
+        rooms = {file.parent.name for file in path.parent.glob("*/__init__.py")}
+        assert files | rooms <= set(re.findall(r"\w+", ast.get_docstring(tree)))
 
 
 def test_rooms_form_no_circle():

@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 
-import matplotlib
-import numpy as np
 from matplotlib.figure import Figure
 
-from my_utils.files.figures import BLUE, GREY, ORANGE, STYLE
 from my_utils.files.tables import markdown_table
 from my_utils.study.adjustments import FactorSummary
+from my_utils.study.figures import interval_figure
 from my_utils.study.report import interval_text, number_text, p_text
 
 UNITS = (
@@ -50,21 +48,13 @@ def adjustment_table(rows: Sequence[FactorSummary]) -> str:
     )
 
 
-@matplotlib.rc_context(STYLE)
 def adjustment_figure(rows: Sequence[FactorSummary]) -> Figure:
     """The mean setting of every slider with its interval, and the target where there was one."""
-    figure = Figure(figsize=(6.3, 1.4 + 0.4 * len(rows)), layout="constrained")
-    axes = figure.add_subplot()
-    places = np.arange(len(rows))
-    low, high = np.array([row.interval for row in rows]).T
-    axes.hlines(places, low, high, color=BLUE, linewidth=2.5, label="95 % interval of the mean")
-    axes.plot([row.mean for row in rows], places, "o", color="black", zorder=3, label="mean")
-    targets = [row.mean - row.error for row in rows]  # NaN, hence not drawn, where there is none
-    axes.plot(targets, places, "|", color=ORANGE, markersize=14, markeredgewidth=2, label="target")
-    axes.axvline(0, color=GREY, linestyle="--", linewidth=1)
-    names = [f"{row.word or row.task}: {row.factor}" for row in rows]
-    axes.set_yticks(places, names, parse_math=False)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_xlabel("setting (unit of the slider)")
-    figure.legend(loc="outside upper center", ncols=3, frameon=False)
-    return figure
+    return interval_figure(
+        [f"{row.word or row.task}: {row.factor}" for row in rows],
+        [row.mean for row in rows],
+        [row.interval for row in rows],
+        value="mean",
+        unit="setting (unit of the slider)",
+        targets=[row.mean - row.error for row in rows],
+    )

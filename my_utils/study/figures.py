@@ -117,3 +117,30 @@ def style_figure(rated: RatedStyles) -> Figure:
     axes.set_ylabel("rating (1 strongly disagree,\n5 strongly agree)")
     figure.legend(loc="outside upper center", ncols=2, frameon=False)
     return figure
+
+
+@matplotlib.rc_context(STYLE)
+def interval_figure(
+    names: Sequence[str],
+    values: Sequence[float],
+    intervals: Sequence[tuple[float, float]],
+    *,
+    value: str,  # what the dots are, for the legend
+    unit: str,  # below the axis
+    targets: Sequence[float] = (),  # not drawn where NaN
+) -> Figure:
+    """A row for each name: its value and the 95 % interval, beside zero."""
+    figure = Figure(figsize=(6.3, 1.4 + 0.35 * len(names)), layout="constrained")
+    axes = figure.add_subplot()
+    rows = np.arange(len(names))
+    low, high = np.array(intervals).T
+    axes.hlines(rows, low, high, color=BLUE, linewidth=2.5, label="95 % interval")
+    axes.plot(values, rows, "o", color="black", zorder=3, label=value)
+    if len(targets):
+        axes.plot(targets, rows, "|", color=ORANGE, ms=14, mew=2, label="target")
+    axes.axvline(0, color=GREY, linestyle="--", linewidth=1)
+    axes.set_yticks(rows, names, parse_math=False)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_xlabel(unit)
+    figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    return figure

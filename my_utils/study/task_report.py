@@ -9,8 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from my_utils.files.figures import BLUE, COLOURS, GREY, LIGHT_GREY, STYLE
+from my_utils.files.figures import BLUE, COLOURS, LIGHT_GREY, STYLE
 from my_utils.files.tables import markdown_table
+from my_utils.study.figures import interval_figure
 from my_utils.study.presentation import DISSIMILARITY, RATING, SAME_DIFFERENT
 from my_utils.study.report import interval_text, number_text
 from my_utils.study.task_questions import ENDS
@@ -89,24 +90,13 @@ def _report_detection(report: TaskReport, found: Sequence[Detection], kind: str)
         "odd_one_out": "d' of an observer who compares differences (triangular method)",
     }[kind]
     report.notes.append(f"Sensitivity: {model}. Intervals draw whole participants again.")
-    report.figures["sensitivity"] = sensitivity_figure(found)
-
-
-@matplotlib.rc_context(STYLE)
-def sensitivity_figure(found: Sequence[Detection]) -> Figure:
-    """d' of every group with its interval."""
-    figure = Figure(figsize=(5.5, 1.4 + 0.3 * len(found)), layout="constrained")
-    axes = figure.add_subplot()
-    rows = np.arange(len(found))
-    low, high = np.array([one.d_prime_interval for one in found]).T
-    axes.hlines(rows, low, high, color=BLUE, linewidth=2.5, label="95 % interval")
-    axes.plot([one.d_prime for one in found], rows, "o", color="black", label="d'")
-    axes.axvline(0, color=GREY, linestyle="--", linewidth=1)
-    axes.set_yticks(rows, [one.group for one in found], parse_math=False)
-    axes.set_ylim(len(found) - 0.5, -0.5)
-    axes.set_xlabel("sensitivity d' (0 cannot be told apart)")
-    figure.legend(loc="outside upper center", ncols=2, frameon=False)
-    return figure
+    report.figures["sensitivity"] = interval_figure(
+        [one.group for one in found],
+        [one.d_prime for one in found],
+        [one.d_prime_interval for one in found],
+        value="d'",
+        unit="sensitivity d' (0 cannot be told apart)",
+    )
 
 
 def _report_curves(

@@ -43,9 +43,9 @@ def write_mirrored(plain: Path, folder: Path) -> None:
     source, paths = Resources(plain), Resources(folder).paths
     if paths.renderings.exists():
         return
-    paths.deca_inferred.mkdir(parents=True)
-    paths.ffhq.mkdir(parents=True)
-    paths.flame_resource.symlink_to(source.paths.flame_resource.resolve())
+    for path in (paths.parameters, paths.photographs):
+        path.parent.mkdir(parents=True)
+    paths.flame_model.parent.symlink_to(source.paths.flame_model.parent.resolve())
     ids, vectors = source.parameters
     twice = ParameterTable(np.concatenate([ids, ids + len(ids)]), np.concatenate([vectors] * 2))
     save_parameters(paths.parameters, twice)

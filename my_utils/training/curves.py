@@ -20,8 +20,12 @@ PROGRESS = {
     "loss/D": "discriminator loss",
     "loss/G": "generator loss",
     "loss/r1": "R1 penalty",
+    "loss/r2": "R2 penalty",
     "loss/texture": "texture-consistency loss above its floor",
     "sec_per_kimg": "seconds per kimg",
+    "data_wait": "share of the time spent waiting for data",
+    "cpu_gb": "memory of the process (GB)",
+    "gpu_gb": "memory of the GPU (GB)",
 }
 # In four kinds of line only the 29th run looks like the first one.
 LINES = ("-", "--", ":", "-.")

@@ -38,9 +38,10 @@ def require_packages() -> None:
     """UserError where the packages of requirements-web.txt are not installed."""
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
+        verb = "are" if len(missing) > 1 else "is"
         requirements = REPOSITORY / "requirements-web.txt"
         raise UserError(
-            f"{', '.join(missing)} is not installed: python -m pip install -r {requirements}"
+            f"{', '.join(missing)} {verb} not installed: python -m pip install -r {requirements}"
         )
 
 

@@ -12,6 +12,7 @@ import torch
 
 from my_utils.runs.checkpoint import load_training_state
 from my_utils.runs.config import run_config
+from my_utils.training.curves import PROGRESS, read_stats
 from tests.support.released_files import released_file, write_released
 from tests.support.script_runs import ONE_THREAD, ROOT
 from tests.support.train_commands import TINY
@@ -53,6 +54,8 @@ def test_train_resume_and_finish(resources):
     record = json.loads((resources / "output_files/checkpoint/0/run.json").read_text())
     assert record["config"]["batch"] == 4 and "--batch" in record["command"]
     assert record.keys() >= {"commit", "uncommitted_changes", "host", "python", "torch", "numpy"}
+    rows = read_stats(resources / "output_files/checkpoint/0/stats.jsonl")
+    assert rows and all(row.keys() <= PROGRESS.keys() | {"nimg"} for row in rows)
     again = train(*words, folder=resources)
     assert (again.returncode, "is complete" in again.stdout) == (0, True)
     further = train(*words, "--total_kimg", "0.024", folder=resources)

@@ -129,7 +129,7 @@ def open_generator(
 
 
 def open_person(path: Path, args: argparse.Namespace) -> "FaceSynthesizer":
-    """The person in a folder or file, drawn by the generator that was tuned to its photograph.
+    """The person in a folder or file, with the generator that it was made with.
 
     Raises:
         UserError: there is none, or it was tuned from another generator than `args` name.
@@ -150,8 +150,8 @@ def open_person(path: Path, args: argparse.Namespace) -> "FaceSynthesizer":
         named = load_generator(chosen, run_id=args.run_id).generator
         if generator_digest(named) != synthesizer.person.tuned_from:
             raise UserError(
-                f"{path} is a person of another generator than {chosen}: it brings its own tuned "
-                "one, so leave out --ckpt and --run_id"
+                f"{path} is a person of another generator than {chosen}: it brings its own, "
+                "so leave out --ckpt and --run_id"
             )
     return synthesizer
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -12,7 +13,7 @@ from constants import DEMO_GENERATOR, RENDER_SIZE, demo_root, resources_root
 from model.camera import center_head, keep_framing
 from model.condition import build_condition, shrink
 from model.flame import FlameParams
-from model.generator import Generator
+from model.generator import Generator, SynthesisNetwork
 from model.renderer import FaceRenderer, Rendering
 from my_utils.data.resources import Resources
 from my_utils.errors import UserError
@@ -54,7 +55,7 @@ class FaceSynthesizer:
         *,
         file: Path | None = None,  # of the generator
         nimg: int = 0,  # images that the generator has seen in training
-        person: Person | None = None,  # to whose photograph the generator is tuned
+        person: Person | None = None,  # whom it draws in the style OWN_STYLE
     ) -> None:
         self.generator = generator
         self.renderer = renderer
@@ -202,13 +203,25 @@ class FaceSynthesizer:
 
     def _in_styles(self, seeds: Sequence[int], condition: Tensor, truncation_psi: float) -> Tensor:
         self.check_styles(seeds)
-        generator, person = self.generator, self.person
-        z = generator.styles([max(seed, 0) for seed in seeds]).to(self.device)
-        if person is None or OWN_STYLE not in seeds:
-            return generator(z, condition, truncation_psi=truncation_psi)
         own = torch.tensor([seed == OWN_STYLE for seed in seeds], device=self.device)
-        w = torch.where(own[:, None, None], person.style.to(z), generator.mapping(z)[:, None])
-        return generator.synthesis(generator.mapping.truncate(w, truncation_psi), condition)
+        image = condition.new_empty(len(seeds), 3, *[self.config.resolution] * 2)
+        if own.any():
+            assert self.person is not None  # as check_styles has made sure
+            style = self.person.style.to(self.device).expand(int(own.sum()), -1, -1)
+            w = self.generator.mapping.truncate(style, truncation_psi)
+            image[own] = self._own_synthesis(w, condition[own])
+        if not own.all():
+            z = self.generator.styles([seed for seed in seeds if seed != OWN_STYLE])
+            others = self.generator(
+                z.to(self.device), condition[~own], truncation_psi=truncation_psi
+            )
+            image[~own] = others
+        return image
+
+    @cached_property
+    def _own_synthesis(self) -> SynthesisNetwork:
+        assert self.person is not None
+        return self.person.synthesis(self.generator)
 
     def check_styles(self, seeds: Sequence[int]) -> None:
         """UserError where the generator has no such style."""

@@ -1,9 +1,9 @@
-"""The style of a photograph, and a generator tuned to draw just this photograph.
+"""The style of a photograph, and weights tuned to draw just this photograph.
 
 A style of its own for each block (w+; Abdal et al. 2019, "Image2StyleGAN") is found by gradient
 descent from the mean style. What no style can say, such as one person's hair, is then learned by
-the weights themselves around that style (Roich et al. 2022, "Pivotal Tuning"), while random faces
-in random styles must stay as they were.
+the weights themselves around that style (Roich et al. 2022, "Pivotal Tuning"). They serve this
+style alone: faces in other styles stay as they were.
 """
 
 import copy
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from model.generator import Generator
+from model.generator import Generator, SynthesisNetwork
 from model.layers import StyledConv, ToRGB
 
 STYLE_STEPS, TUNING_STEPS = 200, 160
@@ -24,9 +24,6 @@ FALLING = 1 / 3  # of the steps at the end, in which the rate falls to zero
 PULL = 0.02  # towards the mean style, for a deviation of one everywhere
 HEAD_WEIGHT = 2.0  # of the head's pixels, beside 1 around it
 COARSEST = 16  # pixels: pictures are compared at every size down to this one
-OTHERS_WEIGHT = 25.0  # of the change of other faces
-VIEW_WEIGHT = 1.0  # of what the photograph tells about other views
-OTHERS_PER_STEP = 3
 TUNED = (StyledConv, ToRGB)  # layers whose weights are
 STYLE_SAMPLES = 1000  # of which the deviation of styles is taken
 
@@ -42,14 +39,6 @@ class Views(NamedTuple):
         """One of them."""
         rows = slice(number, number + 1)
         return Views(self.condition[rows], self.image[rows], self.weight[rows])
-
-
-class OtherFaces(NamedTuple):
-    """M faces of other people, which tuning leaves as they are."""
-
-    w: Tensor  # [M, w_dim]
-    condition: Tensor  # [M, C, R, R]
-    image: Tensor  # [M, 3, R, R] as the generator has drawn them
 
 
 def head_weight(
@@ -102,46 +91,29 @@ def find_style(
 
 def _styles(generator: Generator) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of the styles, both [w_dim]."""
-    mapping = generator.mapping
+    mapping, table = generator.mapping, generator.style_table
+    count = STYLE_SAMPLES if table is None else min(STYLE_SAMPLES, len(table))
     with torch.no_grad():
-        w = mapping(_some_z(generator, STYLE_SAMPLES).to(mapping.mean_w.device))
+        w = mapping(generator.styles(range(count)).to(mapping.mean_w.device))
     return mapping.mean_w, w.std(dim=0)
 
 
-def _some_z(generator: Generator, count: int) -> Tensor:
-    table = generator.style_table
-    return generator.styles(range(count if table is None else min(count, len(table))))
-
-
-@torch.no_grad()
-def other_faces(
-    generator: Generator,
-    condition: Tensor,  # [M, C, R, R] of any faces
-) -> OtherFaces:
-    """Faces in random styles as the generator draws them now."""
-    w = generator.mapping(_some_z(generator, len(condition)).to(condition.device))
-    parts = zip(w.split(8), condition.split(8), strict=True)
-    image = torch.cat([generator.synthesis(*part) for part in parts])
-    return OtherFaces(w, condition, image)
-
-
-def tune_generator(
+def tune_weights(
     generator: Generator,
     style: Tensor,  # [1, num_blocks, w_dim]
     photograph: Views,  # one row
-    others: OtherFaces,
     *,
     views: Views | None = None,  # N rows: what is known of the same face, seen otherwise
     steps: int = TUNING_STEPS,
     seed: int = 0,
-) -> Generator:
-    """A copy of the generator whose synthesis network draws the photograph in this style.
+) -> dict[str, Tensor]:
+    """Weights of the synthesis network, by name, that draw the photograph in this style.
 
-    Each step looks at the photograph, at one of the other views, and at some of the other faces.
+    Each step looks at the photograph and at one of the other views.
     """
-    generator = copy.deepcopy(generator)
-    weights = _tuned_weights(generator)
-    optimizer = torch.optim.Adam(weights, lr=TUNING_RATE, betas=ADAM_BETAS)
+    synthesis = copy.deepcopy(generator.synthesis)
+    weights = _tuned_weights(synthesis)
+    optimizer = torch.optim.Adam(weights.values(), lr=TUNING_RATE, betas=ADAM_BETAS)
     rng = torch.Generator().manual_seed(seed)
     for step in tqdm(range(steps), desc="tuning", unit="step", disable=None):
         _set_rate(optimizer, TUNING_RATE, step / steps)
@@ -149,29 +121,24 @@ def tune_generator(
         if views is not None:
             number = int(torch.randint(len(views.image), (), generator=rng))
             seen = Views(*map(torch.cat, zip(photograph, views.row(number), strict=True)))
-        rows = torch.randint(len(others.w), (OTHERS_PER_STEP,), generator=rng)
-        w = others.w[rows][:, None].expand(-1, style.shape[1], -1)
-        drawn = generator.synthesis(
-            torch.cat([style.expand(len(seen.image), -1, -1), w]),
-            torch.cat([seen.condition, others.condition[rows]]),
-        )
-        own, foreign = drawn.split([len(seen.image), len(rows)])
-        loss = picture_loss(own, seen.image, seen.weight)
-        loss = loss + OTHERS_WEIGHT * (foreign - others.image[rows]).abs().mean()
+        drawn = synthesis(style.expand(len(seen.image), -1, -1), seen.condition)
+        loss = picture_loss(drawn, seen.image, seen.weight)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return generator.requires_grad_(False)
+    return {name: weight.detach() for name, weight in weights.items()}
 
 
-def _tuned_weights(generator: Generator) -> list[Tensor]:
+def _tuned_weights(synthesis: SynthesisNetwork) -> dict[str, Tensor]:
     """The weights of the modulated convolutions, from now on with gradients.
 
-    Tuning all others too (condition stacks, modulations) takes twice the time and moves other faces
-    further, for the same photograph.
+    Tuning all others too (condition stacks, modulations) takes twice the time for the same picture.
     """
-    layers = [layer for layer in generator.synthesis.modules() if isinstance(layer, TUNED)]
-    return [layer.weight.requires_grad_() for layer in layers]
+    return {
+        f"{name}.weight": layer.weight.requires_grad_()
+        for name, layer in synthesis.named_modules()
+        if isinstance(layer, TUNED)
+    }
 
 
 def _set_rate(optimizer: torch.optim.Optimizer, rate: float, progress: float) -> None:

@@ -1,4 +1,6 @@
-"""From a photograph with known parameters to its person: a style, and a generator tuned to both."""
+"""From a photograph with known parameters to its person: a style, and weights tuned to both."""
+
+import copy
 
 import numpy as np
 from torch import Tensor
@@ -12,18 +14,15 @@ from my_utils.faces.synthesizer import FaceSynthesizer
 from my_utils.photos.inversion import (
     STYLE_STEPS,
     TUNING_STEPS,
-    OtherFaces,
     Views,
     find_style,
     head_weight,
-    other_faces,
-    tune_generator,
+    tune_weights,
 )
 from my_utils.photos.warped_views import warp_photograph
 from my_utils.runs.networks import to_device
 from my_utils.runs.person import Person, generator_digest, round_to_half
 
-OTHER_FACES = 64  # of the data set, that tuning leaves as they are
 OTHER_VIEWS = 32  # of the photograph's face, in the pose, expression and light of other faces
 
 
@@ -36,7 +35,9 @@ def fit_person(
     tuning_steps: int = TUNING_STEPS,  # 0 leaves the generator as it is
     seed: int = 0,
 ) -> FaceSynthesizer:
-    """A synthesizer whose generator is tuned to the photograph, which it knows as its person.
+    """A synthesizer that draws the person of the photograph in a style of its own.
+
+    Its generator is the given one, rounded to half precision as in a person's file.
 
     Raises:
         UserError: the generator has no style beside the parameters.
@@ -46,24 +47,20 @@ def fit_person(
             "a photograph cannot be edited by run 24: its style holds the parameters too, so no "
             "other style can be found for them; pass a generator of another run"
         )
-    generator, device = synthesizer.generator, synthesizer.device
+    generator, device = round_to_half(copy.deepcopy(synthesizer.generator)), synthesizer.device
     photograph, params = photograph.to(device), params.to(device)
     rendering = synthesizer.renderer(params)
     own = _views(synthesizer, rendering, params, photograph, head_weight(rendering.mask))
     style = find_style(generator, own, steps=style_steps)
-    tuned = generator
+    weights: dict[str, Tensor] = {}
     if tuning_steps:
-        rng = np.random.default_rng(seed)
-        others = _others(synthesizer, rng)
-        views = _other_views(synthesizer, photograph, params, rng)
-        tuned = tune_generator(
-            generator, style, own, others, views=views, steps=tuning_steps, seed=seed
-        )
-        round_to_half(tuned)
-    digest = generator_digest(generator)
-    person = Person.of(params, style[0], synthesizer.renderer.flame, digest)
+        views = _other_views(synthesizer, photograph, params, np.random.default_rng(seed))
+        tuned = tune_weights(generator, style, own, views=views, steps=tuning_steps, seed=seed)
+        weights = {name: value.half().float() for name, value in tuned.items()}
+    digest = generator_digest(synthesizer.generator)
+    person = Person.of(params, style[0], synthesizer.renderer.flame, digest, weights)
     return FaceSynthesizer(
-        tuned,
+        generator,
         synthesizer.renderer,
         synthesizer.config,
         synthesizer.resources,
@@ -87,26 +84,14 @@ def _views(
     return Views(condition, to_device(image, config, device), weight)
 
 
-def _random_faces(
-    synthesizer: FaceSynthesizer, count: int, rng: np.random.Generator
-) -> FlameParams:
-    faces = synthesizer.dataset_params()
-    return faces[rng.integers(len(faces), size=count).tolist()].to(synthesizer.device)
-
-
-def _others(synthesizer: FaceSynthesizer, rng: np.random.Generator) -> OtherFaces:
-    params = _random_faces(synthesizer, OTHER_FACES, rng)
-    condition = synthesizer.condition(synthesizer.renderer(params), params)
-    return other_faces(synthesizer.generator, condition)
-
-
 def _other_views(
     synthesizer: FaceSynthesizer,
     photograph: Tensor,
     params: FlameParams,
     rng: np.random.Generator,
 ) -> Views:
-    faces = _random_faces(synthesizer, OTHER_VIEWS, rng)
+    faces = synthesizer.dataset_params()
+    faces = faces[rng.integers(len(faces), size=OTHER_VIEWS).tolist()].to(synthesizer.device)
     others = params[[0] * OTHER_VIEWS].replace(
         pose=faces.pose, expression=faces.expression, lighting=faces.lighting
     )

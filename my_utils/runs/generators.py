@@ -66,7 +66,7 @@ class LoadedGenerator:
     generator: Generator
     config: RunConfig
     nimg: int
-    person: Person | None  # to whose photograph the generator is tuned
+    person: Person | None  # whom it can draw in a style of their own
 
 
 def load_generator(path: Path, *, run_id: int | None = None) -> LoadedGenerator:

@@ -9,9 +9,8 @@ from my_utils.photos.inversion import (
     Views,
     find_style,
     head_weight,
-    other_faces,
     picture_loss,
-    tune_generator,
+    tune_weights,
 )
 
 SIZE = 16
@@ -36,12 +35,6 @@ def photograph(generator):
         weight += 0.1 * torch.randn(weight.shape, generator=rng)
     image = another.synthesis(w, condition)
     return Views(condition, image, torch.ones(1, 1, SIZE, SIZE))
-
-
-@pytest.fixture(scope="module")
-def others(generator):
-    condition = torch.rand(12, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(2)) * 2 - 1
-    return other_faces(generator, condition)
 
 
 def error(generator, style, views):
@@ -80,23 +73,33 @@ def test_a_style_per_block_comes_closer_than_any_single_one(generator, photograp
     assert error(generator, style, photograph) < 0.8 * single
 
 
-def test_tuning_draws_the_photograph_and_leaves_others(generator, photograph, others):
+def test_tuned_weights_draw_the_photograph(generator, photograph):
     style = find_style(generator, photograph, steps=30)
     before = copy.deepcopy(generator.state_dict())
-    tuned = tune_generator(generator, style, photograph, others, steps=200, seed=0)
+    weights = tune_weights(generator, style, photograph, steps=100)
     for name, value in generator.state_dict().items():
         assert torch.equal(value, before[name]), name
-    changed = {
-        name for name, value in tuned.state_dict().items() if not torch.equal(value, before[name])
+    assert {name.rpartition(".")[0].rpartition(".")[2] for name in weights} == {
+        "conv0",
+        "conv1",
+        "to_rgb",
     }
-    convolutions = ("conv0.weight", "conv1.weight", "to_rgb.weight")
-    assert changed and all(name.endswith(convolutions) for name in changed)
-    improved = error(generator, style, photograph) - error(tuned, style, photograph)
-    moved = (tuned.synthesis(others.w, others.condition) - others.image).abs().mean()
-    assert improved > 0.03 and moved < improved / 2
+    tuned = copy.deepcopy(generator)
+    tuned.synthesis.load_state_dict(weights, strict=False)
+    assert error(tuned, style, photograph) < 0.7 * error(generator, style, photograph)
 
-    again = tune_generator(generator, style, photograph, others, steps=3, seed=0)
-    same = tune_generator(generator, style, photograph, others, steps=3, seed=0)
-    other = tune_generator(generator, style, photograph, others, steps=3, seed=1)
-    states = [made.synthesis.blocks[0].conv0.weight for made in (again, same, other)]
-    assert torch.equal(states[0], states[1]) and not torch.equal(states[0], states[2])
+
+def test_tuning_learns_from_one_view_after_the_other(generator, photograph):
+    """Which one is a function of the seed."""
+    style = find_style(generator, photograph, steps=3)
+    views = Views(
+        photograph.condition.expand(4, -1, -1, -1),
+        torch.linspace(-1, 1, 4).view(4, 1, 1, 1).expand(-1, 3, SIZE, SIZE),
+        torch.ones(4, 1, SIZE, SIZE),
+    )
+    found = [
+        tune_weights(generator, style, photograph, views=views, steps=3, seed=seed)
+        for seed in (0, 0, 1)
+    ]
+    first = [weights["blocks.0.conv0.weight"] for weights in found]
+    assert torch.equal(first[0], first[1]) and not torch.equal(first[0], first[2])

@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 
 import pytest
@@ -25,14 +26,14 @@ def generator_file(resources):
 
 @pytest.fixture(scope="module")
 def folder(generator_file, resources, tmp_path_factory):
-    """A person whose style differs from block to block and whose generator is another one."""
+    """A person whose style differs from block to block, with a constant tuned to it."""
     synthesizer = FaceSynthesizer.from_checkpoint(generator_file, resources=resources)
     digest = generator_digest(synthesizer.generator)
     blocks = synthesizer.generator.synthesis.num_blocks
     style = torch.randn(blocks, 64, generator=torch.Generator().manual_seed(0))
-    person = Person.of(sample_parameters([3]), style, synthesizer.renderer.flame, digest)
-    synthesizer.generator.synthesis.constant.mul_(1.5)
     generator = round_to_half(synthesizer.generator)
+    weights = {"constant": (1.5 * generator.synthesis.constant).half().float()}
+    person = Person.of(sample_parameters([3]), style, synthesizer.renderer.flame, digest, weights)
     path = tmp_path_factory.mktemp("person") / PERSON_FILE
     save_person(path, person, generator, synthesizer.config, nimg=3)
     return path.parent, person, generator
@@ -45,11 +46,16 @@ def test_a_person_is_a_generator_with_a_style_of_its_own(folder, generator_file,
     assert torch.equal(synthesizer.default_face().to_vector(), person.params.to_vector())
     faces = synthesizer(person.params[[0, 0]], [OWN_STYLE, 5])
     condition = synthesizer.condition(synthesizer.renderer(person.params), person.params)
-    z = generator.styles([5])
-    expected = [generator.synthesis(person.style[None], condition), generator(z, condition)]
-    torch.testing.assert_close(faces.image, torch.cat(expected), atol=1e-4, rtol=0)
+    other = generator(generator.styles([5]), condition)  # as the generator always drew it
+    tuned = copy.deepcopy(generator.synthesis)
+    tuned.constant.copy_(person.weights["constant"])
+    own = tuned(person.style[None], condition)
+    torch.testing.assert_close(faces.image, torch.cat([own, other]), atol=1e-4, rtol=0)
+    assert (own - generator.synthesis(person.style[None], condition)).abs().max() > 0.01
     mean = synthesizer(person.params, [OWN_STYLE], truncation_psi=0.0).image
-    torch.testing.assert_close(mean, synthesizer(person.params, [5], truncation_psi=0.0).image)
+    torch.testing.assert_close(
+        mean, tuned(generator.mapping.mean_w[None], condition), atol=1e-4, rtol=0
+    )
     assert load_generator(path).person.tuned_from == generator_digest(
         load_generator(generator_file).generator
     )
@@ -77,11 +83,13 @@ def test_another_head_is_one_sentence(folder, resources):
         fewer.check_head(flame.flame, path)
 
 
-@pytest.mark.parametrize("name", ["params", "style", "vertices"])
+@pytest.mark.parametrize("name", ["params", "style", "vertices", "weights.constant"])
 def test_an_incomplete_or_endless_person_is_one_sentence(folder, tmp_path, name):
     tensors, facts = load_tensors(folder[0] / PERSON_FILE, "a person", ())
     facts = {key: value for key, value in facts.items() if key != "sha256"}
-    for value in (None, tensors[f"person.{name}"] * torch.nan):
+    tensor = tensors[f"person.{name}"]
+    missing = tensor[..., :1] if name.startswith("weights.") else None  # or misshapen
+    for value in (missing, tensor * torch.nan):
         changed = {key: part for key, part in tensors.items() if key != f"person.{name}"}
         if value is not None:
             changed[f"person.{name}"] = value

@@ -43,7 +43,7 @@ def test_it_starts_with_a_persons_photograph_and_goes_back_to_it(synthesizer):
     own = own.replace(camera=own.camera + torch.tensor([[0.2, 0.004, 0.003]]))
     blocks, w_dim = synthesizer.generator.synthesis.num_blocks, synthesizer.config.w_dim
     person = copy.copy(synthesizer)
-    person.person = Person.of(own, torch.ones(blocks, w_dim), synthesizer.renderer.flame, "abc")
+    person.person = Person.of(own, torch.ones(blocks, w_dim), synthesizer.renderer.flame, "abc", {})
     session = Session(person, person.dataset_params())
     assert session.has_photograph and session.state.values["Style seed"] == OWN_STYLE
     expected = person(own, [OWN_STYLE])

@@ -11,7 +11,6 @@ Repeating the command continues the run from its newest checkpoint.
 
 import argparse
 import contextlib
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,12 @@ from my_utils.cli import (
     run_script,
     script_parser,
 )
-from my_utils.runs.config import add_config_options, config_from_args, run_number
+from my_utils.runs.config import (
+    add_config_options,
+    config_from_args,
+    experiment_name,
+    run_number,
+)
 
 if TYPE_CHECKING:  # they bring torch, which --help does without
     from my_utils.training.state import TrainingJob, TrainingState
@@ -51,15 +55,6 @@ def parse_args() -> argparse.Namespace:
     add_resource_options(parser)
     add_config_options(parser)
     return parser.parse_args()
-
-
-def experiment_name(text: str) -> str:
-    """An argparse type: a part of a folder's name."""
-    if not re.fullmatch(r"[\w.-]{1,40}", text):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a name of letters, digits, points, dashes and underscores"
-        )
-    return text
 
 
 def main() -> int:

@@ -68,7 +68,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     published = list(MODEL_OF_RUN) if args.study == "pairwise" else [29]
-    args.generators = args.generators or [{"ckpt": None, "run_id": run} for run in published]
+    args.generators = args.generators or [{"ckpt": None, "run_id": str(run)} for run in published]
     paths = choose_checkpoints(args)
     for path in paths:
         write_demo_head(path, args.resources)

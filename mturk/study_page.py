@@ -37,7 +37,12 @@ from my_utils.cli import (
     script_parser,
 )
 from my_utils.errors import UserError
-from my_utils.faces.options import add_generator_options, choose_checkpoint, open_generator
+from my_utils.faces.options import (
+    add_generator_options,
+    choose_checkpoint,
+    numbered_run,
+    open_generator,
+)
 from my_utils.study.options import add_check_options
 from my_utils.study.presentation import TASKS
 
@@ -116,7 +121,9 @@ def write_adjustment_page(args: argparse.Namespace) -> Path:
 
     return adjustment_page.write_adjustment_page(
         args.folder,
-        open_generator(choose_checkpoint(args), resources=args.resources, run_id=args.run_id),
+        open_generator(
+            choose_checkpoint(args), resources=args.resources, run_id=numbered_run(args)
+        ),
         args.outdir,
         head_licence=args.head_licence,
         attribution=args.attribution,

@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from my_utils.cli import add_resource_options, run_script, script_parser
-from my_utils.faces.options import add_generator_options, choose_checkpoint
+from my_utils.faces.options import add_generator_options, choose_checkpoint, numbered_run
 
 
 def parse_args() -> argparse.Namespace:
@@ -37,7 +37,7 @@ def main() -> None:
     from my_utils.runs.generators import load_generator
     from my_utils.web.onnx_export import save_onnx
 
-    loaded = load_generator(choose_checkpoint(args), run_id=args.run_id)
+    loaded = load_generator(choose_checkpoint(args), run_id=numbered_run(args))
     difference = save_onnx(args.out, loaded, precision=args.precision)
     size = args.out.stat().st_size / 1e6
     print(f"wrote {args.out} ({size:.2f} MB) and {args.out.with_suffix('.json')}")

@@ -21,7 +21,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from my_utils.cli import add_resource_options, run_script, script_parser
-from my_utils.faces.options import add_generator_options, choose_checkpoint, open_generator
+from my_utils.faces.options import (
+    add_generator_options,
+    choose_checkpoint,
+    numbered_run,
+    open_generator,
+)
 
 
 def parse_args() -> argparse.Namespace:
@@ -47,7 +52,7 @@ def main() -> None:
     from my_utils.web.page import write_page
 
     path = choose_checkpoint(args)
-    synthesizer = open_generator(path, resources=args.resources, run_id=args.run_id)
+    synthesizer = open_generator(path, resources=args.resources, run_id=numbered_run(args))
     errors = write_page(
         args.out,
         synthesizer,

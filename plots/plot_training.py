@@ -22,14 +22,14 @@ from my_utils.cli import (
 )
 from my_utils.data.resource_files import ResourcePaths
 from my_utils.errors import UserError
-from my_utils.runs.config import run_number
+from my_utils.runs.config import run_folder
 
 
 def parse_args() -> argparse.Namespace:
     parser = script_parser(__doc__)
     parser.add_argument("files", type=Path, nargs="*", metavar="FILE", help="a stats.jsonl")
     parser.add_argument(
-        "--run_id", type=run_number, action="append", default=[], help="may be repeated"
+        "--run_id", type=run_folder, action="append", default=[], help="may be repeated"
     )
     add_resource_options(parser)
     parser.add_argument(

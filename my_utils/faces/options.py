@@ -8,14 +8,14 @@ from constants import DEMO_GENERATOR, demo_root
 from my_utils.cli import add_resource_options, number, positive_int, resource_folder
 from my_utils.data.resource_files import ResourcePaths
 from my_utils.errors import UserError
-from my_utils.runs.config import run_config, run_number
+from my_utils.runs.config import run_folder
 
 if TYPE_CHECKING:  # it brings torch, which --help does without
     import torch
 
     from my_utils.faces.synthesizer import FaceSynthesizer
 
-DEFAULT_RUN = 29  # of scripts that are given no generator
+DEFAULT_RUN = "29"  # of scripts that are given no generator
 
 
 def add_synthesis_options(
@@ -42,13 +42,13 @@ def add_synthesis_options(
 
 def add_generator_options(parser: argparse.ArgumentParser, *, several: bool) -> None:
     """Options that name a generator, or in the order of the command line several of them."""
-    of_run = "use the newest generator of this run"
+    of_run = "use the newest generator of this run (N, or N-NAME of an experiment with a name)"
     of_file = "use this generator (.safetensors), training state (.pt), released checkpoint (.model"
     if several:
         list_of: dict[str, Any] = dict(action="append", dest="generators")
         again = "; repeatable, to compare generators"
         parser.add_argument(
-            "--run_id", type=_run_choice, metavar="N", help=of_run + again, **list_of
+            "--run_id", type=_run_choice, metavar="RUN", help=of_run + again, **list_of
         )
         parser.add_argument(
             "--ckpt",
@@ -58,7 +58,7 @@ def add_generator_options(parser: argparse.ArgumentParser, *, several: bool) -> 
             **list_of,
         )
     else:
-        parser.add_argument("--run_id", type=run_number, metavar="N", help=of_run)
+        parser.add_argument("--run_id", type=run_folder, metavar="RUN", help=of_run)
         parser.add_argument(
             "--ckpt",
             metavar="FILE",
@@ -67,7 +67,7 @@ def add_generator_options(parser: argparse.ArgumentParser, *, several: bool) -> 
 
 
 def _run_choice(text: str) -> dict:
-    return {"ckpt": None, "run_id": run_number(text)}
+    return {"ckpt": None, "run_id": run_folder(text)}
 
 
 def choose_checkpoints(args: argparse.Namespace) -> list[Path]:
@@ -95,21 +95,27 @@ def choose_checkpoint(args: argparse.Namespace) -> Path:
     return path
 
 
-def newest_generator(resources: Path, run_id: int) -> Path:
-    """The generator of a run that has seen the most images, or else a released one.
+def numbered_run(args: argparse.Namespace) -> int | None:
+    """The number of the run that `--run_id` names."""
+    return None if args.run_id is None else int(args.run_id.partition("-")[0])
+
+
+def newest_generator(resources: Path, run: str) -> Path:
+    """The generator of a run's folder that has seen the most images, or else a released one.
 
     Raises:
-        UserError: there is no such run, or it has no generator.
+        UserError: it has no generator.
     """
-    run_config(run_id)
-    folder = ResourcePaths(resources).output_root / "checkpoint" / str(run_id)
+    folder = ResourcePaths(resources).output_root / "checkpoint" / run
     # Names sort by images seen.
     files = sorted(folder.glob("generator-*.safetensors")) or sorted(folder.glob("*.model"))
     if not files:
-        demo = " --demo" if resources == demo_root else ""
+        number, _, name = run.partition("-")
+        words = [number, *(["--name", name] if name else [])]
+        words += ["--demo"] if resources == demo_root else []
         raise UserError(
             f"there is no generator in {folder}: train it with `python train.py --run_id "
-            f"{run_id}{demo}`, or pass --ckpt demo"
+            f"{' '.join(words)}`, or pass --ckpt demo"
         )
     return files[-1]
 
@@ -147,7 +153,7 @@ def open_person(path: Path, args: argparse.Namespace) -> "FaceSynthesizer":
         )
     if args.ckpt or args.run_id is not None:
         chosen = choose_checkpoint(args)
-        named = load_generator(chosen, run_id=args.run_id).generator
+        named = load_generator(chosen, run_id=numbered_run(args)).generator
         if generator_digest(named) != synthesizer.person.tuned_from:
             raise UserError(
                 f"{path} is a person of another generator than {chosen}: it brings its own, "
@@ -167,7 +173,7 @@ def write_demo_head(path: Path, resources: Path | None) -> None:
 def synthesizer_from_args(args: argparse.Namespace) -> "FaceSynthesizer":
     """The synthesizer that the options of a script for one generator describe."""
     path, device = choose_checkpoint(args), chosen_device(args)
-    return open_generator(path, resources=args.resources, device=device, run_id=args.run_id)
+    return open_generator(path, resources=args.resources, device=device, run_id=numbered_run(args))
 
 
 def synthesizers_from_args(args: argparse.Namespace) -> "list[FaceSynthesizer]":

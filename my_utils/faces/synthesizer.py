@@ -63,11 +63,13 @@ class FaceSynthesizer:
         self.resources = resources
         self.file, self.nimg, self.person = file, nimg, person
         shipped = file is not None and file.resolve() == DEMO_GENERATOR
-        self.name = "demo" if shipped else f"run {config.run_id}"  # in figures
-        # Folder of its pictures below output_files/sample.
-        self.label = "demo" if shipped else str(config.run_id)
+        # Folder of its pictures below output_files/sample; an experiment may have a name.
+        parent = "" if file is None else file.resolve().parent.name
+        named = parent.startswith(f"{config.run_id}-")
+        self.label = "demo" if shipped else parent if named else str(config.run_id)
+        self.name = "demo" if shipped else f"run {self.label}"  # in figures
         if person is not None and file is not None:
-            self.name = self.label = file.resolve().parent.name
+            self.name = self.label = parent
 
     @staticmethod
     def from_checkpoint(

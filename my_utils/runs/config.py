@@ -6,6 +6,7 @@ makes the command-line flags, travels inside every checkpoint, and is compared o
 
 import argparse
 import dataclasses
+import re
 import typing
 from dataclasses import dataclass
 
@@ -287,6 +288,22 @@ def run_number(text: str) -> int:
     if text not in map(str, RUNS):
         raise argparse.ArgumentTypeError(_unknown_run(text))
     return int(text)
+
+
+def experiment_name(text: str) -> str:
+    """An argparse type: a part of a folder's name."""
+    if not re.fullmatch(r"[\w.-]{1,40}", text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a name of letters, digits, points, dashes and underscores"
+        )
+    return text
+
+
+def run_folder(text: str) -> str:
+    """An argparse type: the number of a run, or NUMBER-NAME of an experiment that has a name."""
+    number, dash, name = text.partition("-")
+    run_number(number)
+    return f"{number}-{experiment_name(name)}" if dash else number
 
 
 def _unknown_run(run_id: object) -> str:

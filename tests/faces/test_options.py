@@ -1,6 +1,7 @@
 """Which generator a command line names."""
 
 import argparse
+import shutil
 
 import pytest
 
@@ -18,7 +19,7 @@ from my_utils.faces.options import (
 def test_the_newest_generator_of_a_run_is_chosen(tmp_path):
     folder = tmp_path / "output_files" / "checkpoint" / "7"
     folder.mkdir(parents=True)
-    args = argparse.Namespace(ckpt=None, run_id=7, resources=tmp_path, demo=False)
+    args = argparse.Namespace(ckpt=None, run_id="7", resources=tmp_path, demo=False)
     assert resource_folder(args) == tmp_path
     with pytest.raises(UserError, match="no generator in .*train it with"):
         choose_checkpoint(args)
@@ -32,7 +33,7 @@ def test_a_released_checkpoint_serves_where_none_was_trained(tmp_path):
     folder.mkdir(parents=True)
     for name in ("051000_1.model", "051000_1.npz", "009000_1.model"):
         (folder / name).touch()
-    args = argparse.Namespace(ckpt=None, run_id=7, resources=tmp_path, demo=False)
+    args = argparse.Namespace(ckpt=None, run_id="7", resources=tmp_path, demo=False)
     assert choose_checkpoint(args).name == "051000_1.model"
     (folder / "generator-00001.000.safetensors").touch()
     assert choose_checkpoint(args).name == "generator-00001.000.safetensors"
@@ -68,10 +69,31 @@ def test_without_a_choice_it_is_run_29_or_the_shipped_generator(tmp_path, monkey
     assert choose(parser.parse_args([])) == [folder / "generator-00002.000.safetensors"]
 
 
-def test_an_unknown_run_is_answered_with_the_known_ones(tmp_path):
-    args = argparse.Namespace(ckpt=None, run_id=5, resources=tmp_path, demo=False)
-    with pytest.raises(UserError, match="run id 5 is unknown: choose one of 0, 3, 7"):
+@pytest.mark.parametrize(
+    ("run", "phrase"),
+    [("5", "run id 5 is unknown: choose one of 0, 3, 7"), ("7-a/b", "'a/b' is not a name of")],
+)
+@pytest.mark.parametrize("several", [False, True])
+def test_an_unknown_run_is_answered_with_the_known_ones(run, phrase, several, capsys):
+    parser = argparse.ArgumentParser()
+    add_synthesis_options(parser, outdir="here", several=several)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--run_id", run])
+    assert phrase in capsys.readouterr().err
+
+
+def test_an_experiment_with_a_name_is_drawn_and_named_by_it(demo_folder, tmp_path):
+    folder = tmp_path / "output_files" / "checkpoint" / "0-brighter"
+    parser = argparse.ArgumentParser()
+    add_synthesis_options(parser, outdir="here", several=False)
+    args = parser.parse_args(["--run_id", "0-brighter", "--resources", str(tmp_path)])
+    with pytest.raises(UserError, match="train.py --run_id 0 --name brighter`"):
         choose_checkpoint(args)
+    folder.mkdir(parents=True)
+    shutil.copy(DEMO_GENERATOR, folder / "generator-00200.000.safetensors")
+    path = choose_checkpoint(args)
+    synthesizer = open_generator(path, resources=demo_folder)
+    assert (synthesizer.name, synthesizer.label) == ("run 0-brighter", "0-brighter")
 
 
 def test_only_the_shipped_generator_brings_its_head(demo_folder, tmp_path, monkeypatch):

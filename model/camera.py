@@ -35,12 +35,18 @@ def fit_camera_to_eyes(
 
     Two points ask four things of three unknowns: this is the least-squares answer in closed form,
     the same for any number of vertices and targets. Differentiable in the vertices.
+
+    Raises:
+        ValueError: the eyes of a face lie on one another in the picture.
     """
     points = vertices[:, list(eye_vertices), :2] * vertices.new_tensor([1.0, -1.0])  # y down
     goals = vertices.new_tensor(targets)
     point_mean, goal_mean = points.mean(dim=1), goals.mean(dim=0)
     points, goals = points - point_mean[:, None], goals - goal_mean
-    scale = (points * goals).sum(dim=(1, 2)) / points.square().sum(dim=(1, 2))
+    spread = points.square().sum(dim=(1, 2))
+    if not spread.all():
+        raise ValueError("no camera fits a face whose eyes lie on one another in the picture")
+    scale = (points * goals).sum(dim=(1, 2)) / spread
     translation = goal_mean / scale[:, None] - point_mean
     return torch.stack([scale, translation[:, 0], -translation[:, 1]], dim=1)
 

@@ -29,7 +29,7 @@ def seeded_z(seeds: Sequence[int] | Tensor, z_dim: int) -> Tensor:
         torch.randn(z_dim, generator=torch.Generator().manual_seed(seed))
         for seed in torch.as_tensor(seeds).tolist()
     ]
-    return torch.stack(rows)
+    return torch.stack(rows) if rows else torch.empty(0, z_dim)
 
 
 def pixel_norm(x: Tensor) -> Tensor:

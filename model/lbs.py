@@ -30,7 +30,7 @@ def blend_shapes(
 ) -> Tensor:
     """Vertex offsets [N, V, 3] in metres: the directions summed with these coefficients."""
     offsets = coefficients @ directions.flatten(0, 1).T
-    return offsets.view(len(coefficients), -1, 3)
+    return offsets.unflatten(1, (-1, 3))
 
 
 def vertices2joints(

@@ -38,7 +38,7 @@ class Fragments(NamedTuple):
         batch, height, width = self.shape
         planes = values.new_full((len(values), batch * height * width), background)
         planes.scatter_(1, self.pixel.expand(len(values), -1), values)
-        return planes.view(-1, *self.shape).transpose(0, 1).contiguous()
+        return planes.unflatten(1, self.shape).transpose(0, 1).contiguous()
 
 
 class _Runs(NamedTuple):

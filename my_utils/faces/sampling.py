@@ -48,7 +48,7 @@ def random_params(
         pose[0, 3] = np.deg2rad(rng.uniform(0, jaw_degrees))
         texture = torch.from_numpy(rng.standard_normal(row.texture.shape)).to(row.texture)
         rows.append(row.replace(shape=shape, expression=expression, pose=pose, texture=texture))
-    return FlameParams.cat(rows)
+    return FlameParams.cat(rows) if rows else scenes[:0]
 
 
 def of_one_person(params: FlameParams, own: FlameParams) -> FlameParams:

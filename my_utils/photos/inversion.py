@@ -17,8 +17,8 @@ from tqdm import tqdm
 from model.generator import Generator, SynthesisNetwork
 from model.layers import StyledConv, ToRGB
 
-STYLE_STEPS, TUNING_STEPS = 200, 160
-STYLE_RATE, TUNING_RATE = 0.2, 0.005  # of Adam; a style is counted in deviations from the mean
+STYLE_STEPS, TUNING_STEPS = 80, 120
+STYLE_RATE, TUNING_RATE = 0.2, 0.01  # of Adam; a style is counted in deviations from the mean
 ADAM_BETAS = (0.9, 0.99)
 FALLING = 1 / 3  # of the steps at the end, in which the rate falls to zero
 PULL = 0.02  # towards the mean style, for a deviation of one everywhere

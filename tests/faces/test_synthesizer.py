@@ -4,9 +4,11 @@ import dataclasses
 import pytest
 import torch
 
+from model.camera import center_head
 from model.generator import seeded_z
 from my_utils.data.resources import Resources
 from my_utils.errors import UserError
+from my_utils.faces.sampling import random_params
 from my_utils.faces.synthesizer import FaceSynthesizer
 from my_utils.runs.config import run_config
 from my_utils.runs.networks import build_generator
@@ -34,6 +36,15 @@ def test_a_seed_draws_the_same_face_in_any_batch(synthesizer):
     )
     assert whole.image.shape == (5, 3, 32, 32) and whole.clamped.abs().max() <= 1
     assert whole.render.shape == (5, 3, 64, 64)
+
+
+def test_no_faces_are_no_pictures(synthesizer):
+    params = random_params([], synthesizer.dataset_params())
+    params = center_head(params, synthesizer.renderer.flame)
+    assert len(params) == 0
+    for styles in ({"seeds": []}, {"z": seeded_z([], synthesizer.config.z_dim)}):
+        faces = synthesizer(params, **styles)
+        assert faces.image.shape == (0, 3, 32, 32) and faces.render.shape == (0, 3, 64, 64)
 
 
 def test_styles_are_seeds_or_z(synthesizer):

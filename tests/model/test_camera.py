@@ -1,6 +1,7 @@
 """The camera's axes, and cameras that put the eyes in place, against pinv and recordings."""
 
 import numpy as np
+import pytest
 import torch
 
 from constants import EYE_TARGETS, EYE_VERTICES
@@ -59,6 +60,14 @@ def test_eye_cameras_are_the_least_squares_solution():
         system[3:, 0], system[3:, 2] = -points[:, 1], -1
         scale, right, up = np.linalg.pinv(system) @ np.array(targets).T.ravel()
         np.testing.assert_allclose(fitted[row].numpy(), [scale, right / scale, up / scale])
+
+
+def test_eyes_on_one_another_have_no_camera():
+    vertices = torch.randn(2, 3, 3, generator=torch.Generator().manual_seed(0))
+    vertices[1, 2] = vertices[1, 0] + torch.tensor([0, 0, 0.1])
+    fit_camera_to_eyes(vertices[:1], eye_vertices=(0, 2))
+    with pytest.raises(ValueError, match="eyes lie on one another"):
+        fit_camera_to_eyes(vertices, eye_vertices=(0, 2))
 
 
 def test_level_eyes_land_on_their_targets():

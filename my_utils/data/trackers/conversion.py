@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from constants import RENDER_SIZE, TEXTURE_DIM
-from model.camera import center_eyes
+from model.camera import center_head
 from model.flame import FLAME, JAW_JOINT, FlameParams
 from model.lbs import lbs
 from model.mesh import vertex_normals
@@ -127,7 +127,7 @@ def convert_face(
         camera, error = fit_orthographic_camera(vertices[0, shown], targets[shown])
         return Conversion(params.replace(camera=_row(camera)), notes, error)
     notes += ("filled in: camera that puts the eyes where FFHQ has them",)
-    return Conversion(center_eyes(params, flame), notes, None)
+    return Conversion(center_head(params, flame), notes, None)
 
 
 def _without_camera(

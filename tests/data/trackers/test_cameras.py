@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
+from constants import EYE_TARGETS, EYE_VERTICES
 from model.camera import orthographic_projection
 from model.renderer import spherical_harmonics_shading
 from my_utils.data.trackers.cameras import (
@@ -21,7 +22,10 @@ from my_utils.data.trackers.cameras import (
     rotation_6d_to_matrix,
     viewing_rotation,
 )
+from my_utils.data.trackers.conversion import convert_face
+from my_utils.data.trackers.formats import TrackedFace
 from my_utils.data.trackers.light import turned_light
+from my_utils.demo.parameters import demo_flame
 
 POINTS = torch.from_numpy(np.random.default_rng(0).normal(0, 0.1, (50, 3))).float()
 TURNED = Rotation.from_euler("YXZ", [0.5, -0.2, 0.1]).as_matrix()
@@ -41,6 +45,19 @@ def test_a_crop_s_camera_shows_the_same_pixels_of_the_whole_photograph():
     expected = corner + in_crop * crop.size / 224
     found = pixels(POINTS, crop_to_image_camera(camera, crop), crop.image_size)
     np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_a_head_whose_camera_is_not_known_stays_as_large_when_it_turns():
+    flame = demo_flame()
+    scales = []
+    for yaw in (0.0, 0.8):
+        face = TrackedFace(np.zeros(100), np.zeros(50), rotation=np.array([0, yaw, 0]))
+        converted = convert_face(face, flame)
+        scales.append(float(converted.params.camera[0, 0]))
+        eyes = orthographic_projection(flame(converted.params), converted.params.camera)
+        middle = eyes[0, list(EYE_VERTICES), :2].mean(dim=0)
+        np.testing.assert_allclose(middle, np.mean(EYE_TARGETS, axis=0), atol=1e-3)
+    assert scales[0] == pytest.approx(scales[1], rel=1e-5)
 
 
 def test_six_numbers_are_two_rows_of_the_rotation():

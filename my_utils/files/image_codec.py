@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import TiffImageFile
 
@@ -33,7 +33,9 @@ def decode_image(
 ) -> np.ndarray:
     """Decode a picture file, of one of the FORMATS, to uint8 [H, W, 3] RGB, as a viewer shows it.
 
-    So it is turned as its EXIF data say, 16 bits become 8, and what is transparent is white.
+    So it is turned as its EXIF data say, the colours of another profile (Adobe RGB, Display P3)
+    become those of sRGB, 16 bits become 8, what is transparent is white, and of an animation it is
+    the first picture.
 
     Raises:
         ValueError: the bytes are no readable picture, one of more than `max_pixels`, or not
@@ -48,7 +50,7 @@ def decode_image(
                     f"{picture.width} x {picture.height} pixels instead of {expected_size}"
                 )
             _check_cost(picture, data)
-            return np.array(_rgb(ImageOps.exif_transpose(picture)))
+            return np.array(_rgb(_in_srgb(ImageOps.exif_transpose(picture))))
     except UnidentifiedImageError:
         raise ValueError("not a usable picture (its format is unknown)") from None
     except Exception as error:  # Pillow's readers raise nearly anything on broken data
@@ -65,6 +67,24 @@ def read_photograph(path: Path) -> np.ndarray:
     if not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
         raise ValueError(f"not a file, or one of more than {MAX_FILE_BYTES} bytes")
     return decode_image(path.read_bytes())
+
+
+def _in_srgb(picture: Image.Image) -> Image.Image:
+    """The picture in the colours of sRGB; it is itself where it has no profile, or a broken one."""
+    data = picture.info.get("icc_profile")
+    if not data:
+        return picture
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
+        if "srgb" in ImageCms.getProfileDescription(profile).lower():
+            return picture
+        output_mode = "RGB" if picture.mode == "CMYK" else None
+        srgb = ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(picture, profile, srgb, outputMode=output_mode)
+    except (ImageCms.PyCMSError, OSError, ValueError):  # also a mode that profiles do not know
+        return picture
+    assert converted is not None  # as it is not asked for in place
+    return converted
 
 
 def _rgb(picture: Image.Image) -> Image.Image:

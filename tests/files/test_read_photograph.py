@@ -1,5 +1,7 @@
 """Photographs that are not plain 8-bit RGB are read as a viewer shows them."""
 
+import struct
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -63,3 +65,47 @@ def test_what_is_no_picture_is_said(tmp_path):
         read_photograph(tmp_path / "a.jpg")
     with pytest.raises(ValueError, match="not a file"):
         read_photograph(tmp_path)
+
+
+def linear_profile() -> bytes:
+    """An ICC profile of sRGB's primaries whose levels are proportional to the light."""
+
+    def xyz(*values):
+        return b"XYZ \0\0\0\0" + b"".join(struct.pack(">i", round(v * 65536)) for v in values)
+
+    name = b"linear light\0"
+    curve = b"curv" + bytes(8)  # without entries: the identity
+    tags = {
+        b"desc": b"desc\0\0\0\0" + struct.pack(">I", len(name)) + name + bytes(78),
+        b"wtpt": xyz(0.9642, 1, 0.8249),
+        b"rXYZ": xyz(0.4360, 0.2225, 0.0139),
+        b"gXYZ": xyz(0.3851, 0.7169, 0.0971),
+        b"bXYZ": xyz(0.1431, 0.0606, 0.7139),
+        **dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve),
+    }
+    start, table, data = 132 + 12 * len(tags), b"", b""
+    for tag, content in tags.items():
+        content += bytes(-len(content) % 4)
+        table += tag + struct.pack(">II", start + len(data), len(content))
+        data += content
+    kind = bytes(4) + struct.pack(">I", 0x02100000) + b"mntrRGB XYZ " + bytes(12) + b"acsp"
+    header = struct.pack(">I", start + len(data)) + kind + bytes(28)
+    header += struct.pack(">iii", *(round(v * 65536) for v in (0.9642, 1, 0.8249)))
+    return header.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + data
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "tif"])
+def test_colours_of_another_profile_become_srgb_s(tmp_path, ending):
+    levels = np.linspace(0, 255, 16).round().astype(np.uint8)
+    pixels = np.repeat(np.repeat(levels, 8)[None, :, None], 16, axis=0).repeat(3, axis=2)
+    quality = {"jpg": {"quality": 100}, "webp": {"lossless": True}}.get(ending, {})
+    profile = linear_profile()
+    path = tmp_path / f"a.{ending}"
+    Image.fromarray(pixels).save(path, icc_profile=profile, **quality)
+    light = levels / 255
+    expected = 255 * np.where(light < 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    found = read_photograph(path)[8, 4::8]
+    assert np.abs(found - expected[:, None]).max() < 3
+    for unknown in (b"", b"no profile" * 20, profile.replace(b"linear light", b"sRGB as told")):
+        Image.fromarray(pixels).save(path, icc_profile=unknown, **quality)
+        assert np.abs(read_photograph(path).astype(int) - pixels).max() <= 1

@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import add_resource_options, run_script, script_parser
+from my_utils.cli import add_resource_options, counted, run_script, script_parser
 from my_utils.errors import UserError
 from my_utils.faces.options import add_generator_options, synthesizer_from_args
 
@@ -75,8 +75,8 @@ def main() -> None:
         print(sentence)
     lists = write_lists(made.folder)
     print(
-        f"{made.folder} holds {count} pictures ({made.drawn} drawn now), stimuli.csv and {lists} "
-        f"list{'' if lists == 1 else 's'}; for a page: python mturk/study_page.py {made.folder}"
+        f"{made.folder} holds {counted(count, 'picture')} ({made.drawn} drawn now), stimuli.csv "
+        f"and {counted(lists, 'list')}; for a page: python mturk/study_page.py {made.folder}"
     )
 
 

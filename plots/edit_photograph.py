@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import number, positive_int, run_script, script_parser, whole_number
+from my_utils.cli import counted, number, positive_int, run_script, script_parser, whole_number
 from my_utils.errors import UserError
 from my_utils.faces.options import add_synthesis_options, open_person, synthesizer_from_args
 
@@ -111,7 +111,7 @@ def main() -> None:
         editing.save_pictures(outdir, crop, edits, steps=args.steps, paste_into=paste_into)
     for ending in set(args.format) - {"png"}:
         editing.save_film(outdir / f"edits.{ending}", edits, frames=args.frames, fps=args.fps)
-    print(f"wrote {outdir}: {len(edits)} edits of {args.photograph.name}")
+    print(f"wrote {outdir}: {counted(len(edits), 'edit')} of {args.photograph.name}")
 
 
 if __name__ == "__main__":

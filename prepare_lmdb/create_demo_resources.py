@@ -51,7 +51,7 @@ def main() -> None:
     if written:
         print(f"wrote {counted(args.count, 'face')} of {args.size} pixels to {args.out}")
     else:
-        print(f"{args.out} holds these {args.count} faces already")
+        print(f"{args.out} holds {counted(args.count, 'face')} like these already")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from constants import LMDB_SIZES, RENDER_SIZE
 from my_utils.cli import (
     add_resource_options,
+    counted,
     positive_int,
     resource_folder,
     run_script,
@@ -78,8 +79,8 @@ def fit_video(args) -> None:
     comparison = out.with_name(f"{out.stem}_fit.mp4")
     write_comparison(head, args.video, face, params, comparison)
     print(
-        f"fitted {len(params)} of {face.frame_count} frames, those that show a face; look at "
-        f"{comparison}\nwrote {out}; next:\n"
+        f"fitted {len(params)} of {counted(face.frame_count, 'frame')}, those that show a face; "
+        f"look at {comparison}\nwrote {out}; next:\n"
         f"  python plots/generate_animation.py --run_id 29 --tracked {out}"
     )
 
@@ -112,8 +113,8 @@ def fit_images(args) -> None:
         print(f"left out: {sentence}", file=sys.stderr)
     several = sum(face.other_faces > 0 for face in report.faces)
     print(
-        f"fitted {len(report.faces)} of {len(photographs)} photographs, {len(report.left_out)} "
-        f"left out; {several} show more faces than the largest one, which was taken"
+        f"fitted {len(report.faces)} of {counted(len(photographs), 'photograph')}, "
+        f"{len(report.left_out)} left out; of {several} with several faces the largest was taken"
     )
     looked_at = [*sheets[:1], places.sheets / "fit_report.csv"]
     print(f"look at {' and '.join(map(str, looked_at))}")

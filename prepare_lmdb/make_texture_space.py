@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from my_utils.cli import (
     add_resource_options,
+    counted,
     positive_int,
     resource_folder,
     run_script,
@@ -44,7 +45,7 @@ def main() -> None:
     photographs = list(find_photographs(args.folder).values())[: args.count]
     used = make_texture_space(resources, photographs)
     print(
-        f"wrote {path} out of {used} of {len(photographs)} photographs; next:\n"
+        f"wrote {path} out of {used} of {counted(len(photographs), 'photograph')}; next:\n"
         f"  python prepare_lmdb/fit_photographs.py --resources {resources.paths.root} {args.folder}"
     )
 

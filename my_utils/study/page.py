@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
+from my_utils.cli import counted
 from my_utils.errors import UserError
 from my_utils.files.atomic import atomic_path
 from my_utils.files.html import element_digest, fill_template, json_in_html
@@ -175,9 +176,10 @@ def study_id(study: dict) -> str:
 
 def default_consent(count: int, post_url: str | None) -> list[str]:
     where = f"sent to {urlsplit(post_url).hostname}" if post_url else "given to you as a file"
+    minutes = counted(-(-count * SECONDS_PER_QUESTION // 60), "minute")
     return [
-        f"This is a study about computer-generated faces. You will answer {count} questions about "
-        f"pictures, which takes about {-(-count * SECONDS_PER_QUESTION // 60)} minutes.",
+        f"This is a study about computer-generated faces. You will answer "
+        f"{counted(count, 'question')} about pictures, which takes about {minutes}.",
         "Taking part is voluntary. You may stop at any time by closing the page; to go on later, "
         "open it again in the same browser.",
         "Your answers, the time each one took, when you began and ended, the name of your browser "

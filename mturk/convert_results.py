@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from my_utils.cli import (
     counted,
+    output_file,
     run_script,
     script_parser,
 )
@@ -25,7 +26,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("results", type=Path, nargs="+", metavar="RESULTS")
     parser.add_argument("--study", choices=("pairwise", "likert"), required=True)
     parser.add_argument("--to", choices=("amt", "page"), required=True, help="layout to write")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="CSV to write")
+    parser.add_argument(
+        "--out", type=output_file, required=True, metavar="FILE", help="CSV to write"
+    )
     return parser.parse_args()
 
 

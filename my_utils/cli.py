@@ -131,6 +131,13 @@ def number(least: float, most: float) -> Callable[[str], float]:
     return read
 
 
+def output_file(text: str) -> Path:
+    """An argparse type: a file to write."""
+    if Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is a folder: name a file")
+    return Path(text)
+
+
 def web_address(text: str) -> str:
     """An argparse type: an address that a browser can open."""
     address = urllib.parse.urlsplit(text)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import add_resource_options, run_script, script_parser
+from my_utils.cli import add_resource_options, output_file, run_script, script_parser
 from my_utils.faces.options import add_generator_options, choose_checkpoint, numbered_run
 
 
@@ -26,7 +26,11 @@ def parse_args() -> argparse.Namespace:
     add_resource_options(parser)
     add_generator_options(parser, several=False)
     parser.add_argument(
-        "--out", type=Path, default=Path("generator.onnx"), metavar="FILE", help="(generator.onnx)"
+        "--out",
+        type=output_file,
+        default=Path("generator.onnx"),
+        metavar="FILE",
+        help="(generator.onnx)",
     )
     parser.add_argument("--precision", choices=("float32", "float16"), default="float32")
     return parser.parse_args()
@@ -34,6 +38,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    args.out.parent.mkdir(parents=True, exist_ok=True)
     from my_utils.runs.generators import load_generator
     from my_utils.web.onnx_export import save_onnx
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import add_resource_options, run_script, script_parser
+from my_utils.cli import add_resource_options, output_file, run_script, script_parser
 from my_utils.faces.options import (
     add_generator_options,
     choose_checkpoint,
@@ -34,7 +34,7 @@ def parse_args() -> argparse.Namespace:
     add_resource_options(parser)
     add_generator_options(parser, several=False)
     parser.add_argument(
-        "--out", type=Path, default=Path("face.html"), metavar="FILE", help="(face.html)"
+        "--out", type=output_file, default=Path("face.html"), metavar="FILE", help="(face.html)"
     )
     parser.add_argument(
         "--title", default="A face to play with", help="of the page (A face to play with)"
@@ -49,6 +49,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    args.out.parent.mkdir(parents=True, exist_ok=True)
     from my_utils.web.page import write_page
 
     path = choose_checkpoint(args)

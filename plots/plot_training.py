@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from my_utils.cli import (
     add_resource_options,
+    output_file,
     resource_folder,
     run_script,
     script_parser,
@@ -33,7 +34,7 @@ def parse_args() -> argparse.Namespace:
     )
     add_resource_options(parser)
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="default: output_files/sample/training.png"
+        "--out", type=output_file, metavar="FILE", help="default: output_files/sample/training.png"
     )
     return parser.parse_args()
 

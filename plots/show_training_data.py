@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from my_utils.cli import (
     add_resource_options,
+    output_file,
     parse_seeds,
     resource_folder,
     run_script,
@@ -32,7 +33,7 @@ def parse_args() -> argparse.Namespace:
     add_resource_options(parser)
     parser.add_argument("--faces", help="positions, e.g. 0-15,300 (0-7; the first 120 in a film)")
     parser.add_argument("--film", action="store_true", help="a scrolling wall instead of a grid")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="picture or film to write")
+    parser.add_argument("--out", type=output_file, metavar="FILE", help="picture or film to write")
     return parser.parse_args()
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from my_utils.cli import run_script, script_parser
+from my_utils.cli import output_file, run_script, script_parser
 from my_utils.errors import UserError
 from my_utils.runs.config import run_number
 
@@ -24,7 +24,10 @@ def main() -> None:
     parser.add_argument("model", type=Path, metavar="FILE", help="a released .model file")
     parser.add_argument("--run_id", type=run_number, help="its run, where its folder does not tell")
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="default: generator-<kimg>.safetensors beside it"
+        "--out",
+        type=output_file,
+        metavar="FILE",
+        help="default: generator-<kimg>.safetensors beside it",
     )
     args = parser.parse_args()
     if args.model.suffix != ".model":

@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from constants import resources_root
-from my_utils.cli import run_script, script_parser
+from my_utils.cli import output_file, run_script, script_parser
 from my_utils.data.resource_files import ResourcePaths
 from my_utils.errors import UserError
 
@@ -27,7 +27,9 @@ def main() -> None:
         default=ResourcePaths(resources_root).flame_model,
         help="FLAME 2020 or FLAME 2023 Open (%(default)s)",
     )
-    parser.add_argument("--out", type=Path, metavar="NPZ", help="default: beside it, as .npz")
+    parser.add_argument(
+        "--out", type=output_file, metavar="NPZ", help="default: beside it, as .npz"
+    )
     args = parser.parse_args()
     out = args.out or args.model.with_suffix(".npz")
     if args.model.suffix == ".npz" or out.suffix != ".npz":

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from my_utils.cli import (
     add_resource_options,
     counted,
+    output_file,
     resource_folder,
     run_script,
     script_parser,
@@ -40,7 +41,9 @@ def parse_args() -> argparse.Namespace:
     parser = script_parser(__doc__)
     parser.add_argument("path", type=Path, help="file or folder that the tool wrote")
     parser.add_argument("--tool", required=True, choices=TOOLS)
-    parser.add_argument("--out", type=Path, metavar="FILE", help="default: the resources folder's")
+    parser.add_argument(
+        "--out", type=output_file, metavar="FILE", help="default: the resources folder's"
+    )
     parser.add_argument("--force", action="store_true", help="replace the file that is there")
     parser.add_argument("--crops", type=Path, metavar="FILE", help="where the tool looked, a CSV")
     parser.add_argument(

@@ -7,7 +7,15 @@ import sys
 import pytest
 
 from constants import LARGEST_SEED
-from my_utils.cli import number, parse_seeds, positive_int, run_script, script_parser, web_address
+from my_utils.cli import (
+    number,
+    output_file,
+    parse_seeds,
+    positive_int,
+    run_script,
+    script_parser,
+    web_address,
+)
 from my_utils.errors import UserError
 from my_utils.signals import Stopped
 from tests.support.script_runs import ROOT
@@ -108,3 +116,9 @@ def test_errors_a_person_can_mend_are_one_line(main, status, message, capsys):
 def test_bugs_keep_their_traceback():
     with pytest.raises(ZeroDivisionError):
         run_script(lambda: 1 / 0)
+
+
+def test_a_file_to_write_is_no_folder(tmp_path):
+    assert output_file(str(tmp_path / "a.png")) == tmp_path / "a.png"
+    with pytest.raises(argparse.ArgumentTypeError, match="is a folder: name a file"):
+        output_file(str(tmp_path))

@@ -206,6 +206,8 @@ def write_resources(
     for pixels in (size, render_size or size):
         if pixels not in LMDB_SIZES:
             raise UserError(f"size {pixels} is not one of {', '.join(map(str, LMDB_SIZES))}")
+    if render_size and render_size < size:
+        raise UserError(f"render_size {render_size} is below the photographs' {size}")
     if count < 1 or workers < 1:
         raise UserError(f"count {count} and workers {workers} must both be at least 1")
     root = Path(root)

@@ -16,7 +16,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with writing(path):
+    with writing(path, temporary):
         try:
             yield temporary
             with temporary.open("rb+") as file:
@@ -32,13 +32,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Give an OSError its file: one of a full disk names none."""
+def writing(path: Path, temporary: Path | None = None) -> Iterator[None]:
+    """Give an OSError the file that is written: one of a full disk names none, or the temporary."""
     try:
         yield
     except OSError as error:
-        if error.filename is None:
-            error.filename = str(path)
+        if error.filename in (None, temporary, str(temporary)):
+            error.filename, error.filename2 = str(path), None
         raise
 
 

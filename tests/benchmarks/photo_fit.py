@@ -33,7 +33,7 @@ from my_utils.demo.photographs import photographs
 from my_utils.demo.resources_folder import write_head_files
 from my_utils.files.image_codec import read_photograph
 from my_utils.files.workers import keep_freed_memory
-from my_utils.photos.fitting import FittedFaces, FittingHead
+from my_utils.photos.fitting import AlignedPhotograph, FittedFaces, FittingHead
 
 MEASURES = {  # name: unit, bar without and with refinement
     "yaw": ("deg", 1.2, 0.8),
@@ -133,6 +133,17 @@ def timed_fit(head: FittingHead, pictures, *, fine: bool) -> tuple[FittedFaces, 
     return fitted, len(faces) / (time.process_time() - start)
 
 
+def with_true_landmarks(
+    head: FittingHead, faces: list[AlignedPhotograph], truth: FlameParams
+) -> list[AlignedPhotograph]:
+    """The photographs as a detector without error would see them."""
+    term = head.landmark_term
+    places = ((term.points(truth).position + 1) * (len(faces[0].pixels) / 2)).numpy()
+    for face, place in zip(faces, places, strict=True):
+        face.landmarks[term.landmarks] = place
+    return faces
+
+
 def demo_report(head: FittingHead, count: int) -> None:
     """The table of the held-out photographs of the demo."""
     truth, pictures = demo_faces(range(HELD_OUT_ID, HELD_OUT_ID + count))
@@ -149,11 +160,20 @@ def demo_report(head: FittingHead, count: int) -> None:
         fitted, speed = timed_fit(head, pictures, fine=fine)
         results.append(measure(fitted.params, truth, head.renderer, face))
         speeds.append(2 * speed)
+    exact = with_true_landmarks(head, [head.align(pixels) for pixels in pictures], truth)
+    results.append(measure(head.fit(exact, fine=True).params, truth, head.renderer, face))
+    speeds.append(None)
     print(f"\n{len(found)} of {count} held-out photographs of the demo: mean errors / bars")
-    print(f"{'':54} {'mean head':>16} {'without':>16} {'with refinement':>16}")
+    heads = ("mean head", "without", "with refinement", "true landmarks")
+    print(f"{'':54} {' '.join(f'{text:>16}' for text in heads)}")
     for name, (unit, *bars) in MEASURES.items():
-        line(name, unit, [result[name] for result in results], [None, *bars])
-    line("two cores, by processor time (bar: least)", "faces/s", speeds, [None, SPEED_BAR, None])
+        line(name, unit, [result[name] for result in results], [None, *bars, None])
+    line(
+        "two cores, by processor time (bar: least)",
+        "faces/s",
+        speeds,
+        [None, SPEED_BAR, None, None],
+    )
 
 
 def photograph_report(head: FittingHead, pictures: dict[int, np.ndarray]) -> None:

@@ -5,7 +5,8 @@
         --demo_landmarks b.npz
 
 Fits held-out photographs of the demo head, which nothing was tuned on, with and without
-refinement. The networks are those of the demo's resources folder. With --photographs, aligned
+refinement, and refined from the true places of the landmarks: the difference is the detector's. The
+networks are those of the demo's resources folder. With --photographs, aligned
 pictures of people are fitted too, by the head of --resources. With --landmarks and
 --demo_landmarks the detector is compared with landmarks recorded elsewhere (arrays `ids` and
 `points` [N, 468, 2]), of these photographs and of the demo's first faces.

@@ -112,9 +112,10 @@ def fit_images(args) -> None:
     for sentence in report.left_out:
         print(f"left out: {sentence}", file=sys.stderr)
     several = sum(face.other_faces > 0 for face in report.faces)
+    more = f"; of {several} with several faces the largest was taken" if several else ""
     print(
         f"fitted {len(report.faces)} of {counted(len(photographs), 'photograph')}, "
-        f"{len(report.left_out)} left out; of {several} with several faces the largest was taken"
+        f"{len(report.left_out)} left out{more}"
     )
     looked_at = [*sheets[:1], places.sheets / "fit_report.csv"]
     print(f"look at {' and '.join(map(str, looked_at))}")

@@ -4,12 +4,12 @@
     python tests/benchmarks/photo_fit.py --photographs FOLDER --resources DIR --landmarks a.npz \\
         --demo_landmarks b.npz
 
-Fits held-out photographs of the demo head, which nothing was tuned on, with and without
-refinement, and refined from the true places of the landmarks: the difference is that of detector
-and embedding together. The networks are those of the demo's resources folder. With --photographs, aligned
-pictures of people are fitted too, by the head of --resources. With --landmarks and
---demo_landmarks the detector is compared with landmarks recorded elsewhere (arrays `ids` and
-`points` [N, 468, 2]), of these photographs and of the demo's first faces.
+Fits held-out photographs of the demo head, which nothing was tuned on, with and without refinement,
+and refined from the true places of the landmarks: the difference is that of detector and embedding
+together. The networks are those of the demo's resources folder. With --photographs, aligned
+pictures of people are fitted too, by the head of --resources. With --landmarks and --demo_landmarks
+the detector is compared with landmarks recorded elsewhere (arrays `ids` and `points` [N, 468, 2]),
+of these photographs and of the demo's first faces.
 """
 
 import sys

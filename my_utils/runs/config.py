@@ -150,6 +150,9 @@ class RunConfig:
         "runtime",
         f"arithmetic of the networks: {', '.join(PRECISIONS)}; auto is bf16 on a GPU that has it",
     )
+    cuda_graphs: bool = added_option(
+        True, "runtime", "record what every step repeats, and replay it, on one GPU of a process"
+    )
     recoveries: int = option(
         0, "runtime", "go back to the newest checkpoint up to N times if the losses explode"
     )

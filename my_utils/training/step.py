@@ -4,6 +4,8 @@ Both networks see the same condition. The texture loss keeps the skin of one fac
 pose (GIF, section 3).
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -18,6 +20,7 @@ from model.losses import (
     relativistic_loss,
 )
 from my_utils.errors import UserError
+from my_utils.training.cuda_graphs import Recorder
 from my_utils.training.divergence import DivergenceError, readable
 from my_utils.training.ema import ema_decay, update_ema
 from my_utils.training.precision import in_precision
@@ -57,6 +60,7 @@ class TrainingStep:
         precision = config.precision, processes.device
         self._generate = processes.wrap(in_precision(state.generator, *precision))
         self._discriminate = processes.wrap(in_precision(state.discriminator, *precision))
+        self._faces: Tensor | None = None  # of both phases, with their graph, where one part is all
         self._share = processes.share_of(config.batch)
         self._part = config.batch_gpu or self._share
         if self._share % self._part:
@@ -69,47 +73,68 @@ class TrainingStep:
                 f"a process computes {self._part} of the {config.batch} images at once, too few "
                 f"for the texture loss, which compares {TEXTURE_FACES}: pass a larger --batch"
             )
+        self._recorder = Recorder() if self._can_be_recorded() else None
 
     def __call__(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         """Learn from this process's share of a batch; the losses by name.
 
         Args:
-            rng: the random stream of the step, for the texture loss.
+            rng: the random stream of the step, for augmentation and the texture loss.
 
         Raises:
             DivergenceError: a loss or gradient is not finite; the network is unchanged.
         """
-        state, parts = self.state, batch.split(self._part)
-        # Both phases see the same faces, as the discriminator phase leaves the generator alone. The
-        # graph of one part is kept for the generator phase; several parts are generated twice.
-        fake = self._generate(parts[0].z, parts[0].condition) if len(parts) == 1 else None
+        state, config = self.state, self.config
+        if self._recorder:
+            batch = Batch(*self._recorder.place(batch))
+        parts = batch.split(self._part)
+        with_r1 = config.r1_gamma > 0 and (self._number + 1) % config.r1_interval == 0
 
         set_trainable(state.discriminator, True)
-        state.optimizer_d.zero_grad(set_to_none=True)
-        losses = mean_losses([self._discriminator_phase(part, fake, rng) for part in parts])
+        state.optimizer_d.zero_grad(set_to_none=not self._recorder)
+        losses = self._run(("D", with_r1), partial(self._discriminator_phase, parts, with_r1, rng))
         self._update(state.discriminator, state.optimizer_d, losses)
 
         set_trainable(state.discriminator, False)
-        state.optimizer_g.zero_grad(set_to_none=True)
-        losses |= mean_losses([self._generator_phase(part, fake, rng) for part in parts])
+        state.optimizer_g.zero_grad(set_to_none=not self._recorder)
+        losses |= self._run(("G", with_r1), partial(self._generator_phase, parts, rng))
+        if self.texture_loss is not None and self._number % config.texture_interval == 0:
+            losses |= mean_losses([self._texture_part(part, rng) for part in parts])
         self._update(state.generator, state.optimizer_g, losses)
         update_ema(state.generator_ema, state.generator, decay=self._decay)
         return losses
+
+    def _can_be_recorded(self) -> bool:
+        """Whether all of a step but its random numbers is the same work in one place of a GPU."""
+        on_gpu = self.processes.device.type == "cuda"
+        split = self._part != self._share or isinstance(self._generate, nn.DataParallel)
+        return on_gpu and self.config.cuda_graphs and not split and not self.config.augment
 
     @property
     def _number(self) -> int:
         """How many steps came before this one."""
         return self.state.nimg // self.config.batch
 
+    def _run(self, name: object, phase: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+        return self._recorder(name, phase) if self._recorder else phase()
+
     def _discriminator_phase(
-        self, part: Batch, fake: Tensor | None, rng: torch.Generator
+        self, parts: list[Batch], with_r1: bool, rng: torch.Generator
     ) -> dict[str, Tensor]:
-        """The discriminator's gradients over one part of the batch, and its losses."""
-        config = self.config
+        """The discriminator's gradients over all parts of the batch, and its losses."""
+        # Both phases see the same faces, as the discriminator phase leaves the generator alone. The
+        # graph of one part is kept for the generator phase; several parts are generated twice.
+        if len(parts) == 1:
+            self._faces = self._generate(parts[0].z, parts[0].condition)
+        return mean_losses([self._discriminator_part(part, with_r1, rng) for part in parts])
+
+    def _discriminator_part(
+        self, part: Batch, with_r1: bool, rng: torch.Generator
+    ) -> dict[str, Tensor]:
+        config, fake = self.config, self._faces
         if fake is None:
             with torch.no_grad():
                 fake = self._generate(part.z, part.condition)
-        with_r1 = config.r1_gamma > 0 and (self._number + 1) % config.r1_interval == 0
         image = part.image.requires_grad_(with_r1)
         fake = fake.detach().requires_grad_(with_r1 and config.r2_gamma > 0)
         # Dmain: maximise the logits of photographs, minimise those of generated images.
@@ -129,29 +154,33 @@ class TrainingStep:
         image.requires_grad_(False)
         return losses
 
-    def _generator_phase(
-        self, part: Batch, fake: Tensor | None, rng: torch.Generator
-    ) -> dict[str, Tensor]:
-        """The generator's gradients over one part of the batch, and its losses."""
-        config = self.config
+    def _generator_phase(self, parts: list[Batch], rng: torch.Generator) -> dict[str, Tensor]:
+        """The generator's adversarial gradients over all parts of the batch, and its losses."""
+        losses = mean_losses([self._generator_part(part, rng) for part in parts])
+        self._faces = None
+        return losses
+
+    def _generator_part(self, part: Batch, rng: torch.Generator) -> dict[str, Tensor]:
+        fake = self._faces
         if fake is None:
             fake = self._generate(part.z, part.condition)
         # Gmain: maximise the logits of generated images.
         fake_logits = self._logits(fake, part.condition, rng)
-        if config.relativistic:
+        if self.config.relativistic:
             with torch.no_grad():
                 real_logits = self._logits(part.image, part.condition, rng)
             losses = {"G": relativistic_loss(fake_logits, real_logits)}
         else:
             losses = {"G": generator_nonsaturating_loss(fake_logits)}
         self._backward(losses["G"])
-        # Texture: the skin of one face is the same in every pose.
-        if self.texture_loss is not None and self._number % config.texture_interval == 0:
-            params = FlameParams.from_vector(part.params)
-            loss = self.texture_loss(self._generate, params, rng)
-            self._backward(config.texture_weight * config.texture_interval * loss)
-            losses["texture"] = loss - self.texture_loss.floor
         return losses
+
+    def _texture_part(self, part: Batch, rng: torch.Generator) -> dict[str, Tensor]:
+        """The gradients of the texture loss: the skin of one face is the same in every pose."""
+        assert self.texture_loss is not None
+        loss = self.texture_loss(self._generate, FlameParams.from_vector(part.params), rng)
+        self._backward(self.config.texture_weight * self.config.texture_interval * loss)
+        return {"texture": loss - self.texture_loss.floor}
 
     def _logits(self, image: Tensor, condition: Tensor, rng: torch.Generator) -> Tensor:
         """The discriminator's, of what augmentation leaves of the pairs."""

@@ -9,12 +9,13 @@ from tests.support.training_runs import ALONE
 PARTS = [0, 2, 4, 6, 1, 3, 5, 7]
 
 
-def step_of(config, texture_loss=None):
-    return TrainingStep(TrainingState.new(config, None, ALONE.device), texture_loss, ALONE)
+def step_of(config, texture_loss=None, processes=ALONE):
+    state = TrainingState.new(config, None, processes.device)
+    return TrainingStep(state, texture_loss, processes)
 
 
-def batch_of(count=8):
-    torch.manual_seed(1)
+def batch_of(count=8, seed=1):
+    torch.manual_seed(seed)
     size = 32
     return Batch(
         torch.randn(count, 3, size, size),
@@ -31,8 +32,8 @@ def weights(step):
 
 def skin(draw, params, rng):
     """A stand-in for the texture loss that is a mean over faces."""
-    z = torch.ones(len(params), 8)
-    return draw(z, torch.ones(len(params), 6, 32, 32)).square().mean()
+    ones = params.camera.new_ones
+    return draw(ones(len(params), 8), ones(len(params), 6, 32, 32)).square().mean()
 
 
 skin.floor = 0.0  # as a TextureLoss has it

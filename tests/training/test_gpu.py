@@ -1,5 +1,7 @@
 """A GPU computes what the CPU computes; skipped where there is none."""
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -9,18 +11,25 @@ from my_utils.faces.synthesizer import FaceSynthesizer
 from my_utils.runs.config import run_config
 from my_utils.runs.networks import build_generator
 from my_utils.training import run as recovery
+from my_utils.training.processes import Processes
 from my_utils.training.state import TrainingJob
+from my_utils.training.step import Batch
 from tests.support.training_runs import ALONE, tiny
 from tests.support.training_steps import batch_of, skin, step_of, weights
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 GPU = torch.device("cuda")
+ON_GPU = Processes(0, 1, GPU)
 
 
 @pytest.fixture(autouse=True)
 def exact():
     """Float32 products, as on the CPU."""
     torch.backends.fp32_precision = "ieee"
+
+
+def on_gpu(rows):
+    return Batch(*(row.to(GPU) for row in rows))
 
 
 def faces(demo_folder, device):
@@ -50,16 +59,33 @@ def test_renderings_faces_and_skins_agree(demo_folder):
 
 def test_a_training_step_agrees():
     config = tiny(29, batch=4, r1_interval=1, texture_interval=1, precision="float32")
-    one, other = step_of(config, skin), step_of(config, skin)
-    for network in (other.state.generator, other.state.discriminator, other.state.generator_ema):
-        network.to(GPU)
+    one, other = step_of(config, skin), step_of(config, skin, ON_GPU)
     rows = batch_of(4)
     expected = one(rows, torch.Generator())
-    losses = other(type(rows)(*(row.to(GPU) for row in rows)), torch.Generator())
+    losses = other(on_gpu(rows), torch.Generator())
     for name, value in expected.items():
         torch.testing.assert_close(losses[name].cpu(), value, rtol=1e-3, atol=1e-5)
     for first, second in zip(weights(one), weights(other), strict=True):
         torch.testing.assert_close(second.cpu(), first, rtol=0.01, atol=0.005)
+
+
+@pytest.mark.parametrize("run_id", [0, 29])
+def test_recorded_steps_agree_with_others(run_id):
+    config = tiny(run_id, batch=4, r1_interval=2, texture_interval=3, precision="float32")
+    one, other = (
+        step_of(dataclasses.replace(config, cuda_graphs=graphs), skin, ON_GPU)
+        for graphs in (False, True)
+    )
+    for number in range(8):  # two of each kind as they are, then recordings
+        rows = on_gpu(batch_of(4, seed=number))
+        expected, losses = (step(rows, torch.Generator()) for step in (one, other))
+        for step in (one, other):
+            step.state.nimg += 4
+        assert losses.keys() == expected.keys()
+        for name, value in expected.items():
+            torch.testing.assert_close(losses[name], value, rtol=1e-3, atol=1e-5)
+    for first, second in zip(weights(one), weights(other), strict=True):
+        torch.testing.assert_close(second, first, rtol=0.01, atol=0.005)
 
 
 def test_out_of_memory_is_a_sentence_with_advice(monkeypatch):

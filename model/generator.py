@@ -105,6 +105,7 @@ class SynthesisBlock(nn.Module):
         *,
         condition_channels: int,
         condition_padding: str,
+        feature_padding: str,
         first: bool,
     ) -> None:
         super().__init__()
@@ -114,6 +115,7 @@ class SynthesisBlock(nn.Module):
             w_dim,
             condition_channels=condition_channels,
             condition_padding=condition_padding,
+            feature_padding=feature_padding,
             upsample=not first,
         )
         self.conv1 = (
@@ -125,10 +127,11 @@ class SynthesisBlock(nn.Module):
                 w_dim,
                 condition_channels=condition_channels,
                 condition_padding=condition_padding,
+                feature_padding=feature_padding,
                 upsample=False,
             )
         )
-        self.to_rgb = ToRGB(out_channels, w_dim)
+        self.to_rgb = ToRGB(out_channels, w_dim, feature_padding)
 
     def forward(
         self,
@@ -156,6 +159,7 @@ class SynthesisNetwork(nn.Module):
         *,
         antialiased_pyramid: bool = False,
         condition_padding: str = "zeros",
+        feature_padding: str = "zeros",
     ) -> None:
         super().__init__()
         self.resolutions = block_resolutions(resolution)
@@ -171,6 +175,7 @@ class SynthesisNetwork(nn.Module):
                 w_dim,
                 condition_channels=condition_channels,
                 condition_padding=condition_padding,
+                feature_padding=feature_padding,
                 first=k == 0,
             )
             for k in range(self.num_blocks)
@@ -227,6 +232,7 @@ class Generator(nn.Module):
         *,
         antialiased_pyramid: bool = False,
         condition_padding: str = "zeros",
+        feature_padding: str = "zeros",
     ) -> None:
         super().__init__()
         channels = condition_channels(condition_kind)
@@ -241,6 +247,7 @@ class Generator(nn.Module):
             channel_max,
             antialiased_pyramid=antialiased_pyramid,
             condition_padding=condition_padding,
+            feature_padding=feature_padding,
         )
         self.register_buffer("style_table", None)
 

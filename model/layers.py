@@ -138,9 +138,7 @@ class ConditionInjection(nn.Sequential):
     ) -> Tensor:  # [N, out_channels, r, r]
         """(stack(condition) + bias) * gain, at no cost: both ride on the last convolution."""
         first, relu, second, relu_again, last = self
-        if self.margin:
-            condition = F.pad(condition, [self.margin] * 4, mode="replicate")
-        features = relu_again(second(relu(first(condition))))
+        features = relu_again(second(relu(first(continued(condition, self.margin)))))
         last_weight, last_bias = last.parameters()
         bias = (last_bias + bias) * gain
         return F.conv2d(features, last_weight * gain, bias, padding=int(not self.margin))
@@ -152,6 +150,9 @@ class StyledConv(nn.Module):
     StyleGAN2 (section 2.2) scales the weights of every sample by its style. Scaling the weights'
     input channels equals scaling the input's channels, and demodulation, which scales their output
     channels, equals scaling the result. So the samples of a batch share one ordinary convolution.
+
+    Published features continue with zeros beyond their border, so that every layer draws a frame
+    that the next has to take away; with padding "replicate" the outermost pixels are repeated.
     """
 
     fir: Tensor | None  # [out_channels, 1, 4, 4], where the layer upsamples
@@ -164,9 +165,11 @@ class StyledConv(nn.Module):
         *,
         condition_channels: int,
         condition_padding: str = "zeros",
+        feature_padding: str = "zeros",
         upsample: bool,
     ) -> None:
         super().__init__()
+        self.margin = int(feature_padding == "replicate")
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
         self.modulation = EqualLinear(w_dim, in_channels, bias_init=1.0)
         self.scale = 1 / math.sqrt(in_channels * 3**2)
@@ -199,10 +202,11 @@ class StyledConv(nn.Module):
         x: Tensor,  # [N, in_channels, H, W]
     ) -> Tensor:
         """The bare convolution, to twice the resolution where the layer upsamples."""
+        x, margin = continued(x, self.margin), self.margin
         if self.fir is None:
-            return F.conv2d(x, self.weight, padding=1)
-        x = F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2)
-        return blur(x, self.fir, padding=1)
+            return F.conv2d(x, self.weight, padding=1 - margin)
+        x = F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2, padding=margin)
+        return blur(x, self.fir, padding=1 - margin)
 
     def forward(
         self,
@@ -229,8 +233,9 @@ class ToRGB(nn.Module):
 
     fir: Tensor  # [3, 1, 4, 4]
 
-    def __init__(self, in_channels: int, w_dim: int) -> None:
+    def __init__(self, in_channels: int, w_dim: int, feature_padding: str = "zeros") -> None:
         super().__init__()
+        self.margin = int(feature_padding == "replicate")
         self.weight = nn.Parameter(torch.randn(3, in_channels, 1, 1))
         self.bias = nn.Parameter(torch.zeros(3))
         self.modulation = EqualLinear(w_dim, in_channels, bias_init=1.0)
@@ -246,7 +251,17 @@ class ToRGB(nn.Module):
         style = self.modulation(w) * self.scale
         weight = self.weight.flatten(1) * style[:, None]  # [N, 3, in_channels]
         rgb = linear_per_pixel(x, weight, self.bias)
-        return rgb if image is None else rgb + upsample2d(image, self.fir)
+        if image is None:
+            return rgb
+        return rgb + upsample2d(continued(image, self.margin), self.fir, margin=self.margin)
+
+
+def continued(
+    x: Tensor,  # [N, C, H, W]
+    margin: int,
+) -> Tensor:
+    """Repeat the outermost pixels beyond the border, where there is a margin."""
+    return F.pad(x, [margin] * 4, mode="replicate") if margin else x
 
 
 def per_channel(factor: Tensor) -> Tensor:

@@ -85,6 +85,11 @@ class RunConfig:
         "architecture",
         "what the injected condition continues with beyond the border: " + ", ".join(PADDINGS),
     )
+    feature_padding: str = added_option(
+        "zeros",
+        "architecture",
+        "what the generator's features and colours continue with there: " + ", ".join(PADDINGS),
+    )
 
     batch: int = option(16, "training", "images per step, over all devices")
     learning_rate: float = option(0.002, "training", "Adam step size before lazy scaling")
@@ -173,6 +178,7 @@ class RunConfig:
             ("condition", CONDITION_KINDS),
             ("precision", PRECISIONS),
             ("condition_padding", PADDINGS),
+            ("feature_padding", PADDINGS),
         ):
             value = getattr(self, name)
             if value not in choices:
@@ -249,6 +255,7 @@ _MENDED: dict[str, typing.Any] = dict(
     ema_from_generator=True,
     antialiased_pyramid=True,
     condition_padding="replicate",
+    feature_padding="replicate",
     relativistic=True,
     r1_gamma=1.0,
     r2_gamma=1.0,

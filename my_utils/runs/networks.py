@@ -28,6 +28,7 @@ def build_generator(config: RunConfig) -> Generator:
         channel_max=config.channel_max,
         antialiased_pyramid=config.antialiased_pyramid,
         condition_padding=config.condition_padding,
+        feature_padding=config.feature_padding,
     )
 
 

@@ -113,6 +113,28 @@ def test_a_condition_continued_beyond_the_border_draws_no_frame():
 
 
 @pytest.mark.parametrize("upsample", [False, True])
+def test_features_continued_beyond_the_border_are_those_of_a_wider_picture(upsample):
+    published, continued = (
+        StyledConv(4, 8, 5, condition_channels=0, feature_padding=padding, upsample=upsample)
+        for padding in ("zeros", "replicate")
+    )
+    continued.load_state_dict(published.state_dict())
+    x, w = random_tensor(0, 2, 4, 8, 8).float(), random_tensor(1, 2, 5).float()
+    wide = published(F.pad(x, [3] * 4, mode="replicate"), w)
+    cut = 6 if upsample else 3
+    torch.testing.assert_close(continued(x, w), wide[..., cut:-cut, cut:-cut])
+
+
+def test_colours_continued_beyond_the_border_are_those_of_a_wider_picture():
+    published, continued = ToRGB(4, 5), ToRGB(4, 5, "replicate")
+    continued.load_state_dict(published.state_dict())
+    x, w = torch.zeros(2, 4, 16, 16), random_tensor(1, 2, 5).float()
+    image = random_tensor(2, 2, 3, 8, 8).float()
+    wide = published(F.pad(x, [4] * 4), w, F.pad(image, [2] * 4, mode="replicate"))
+    torch.testing.assert_close(continued(x, w, image), wide[..., 4:-4, 4:-4])
+
+
+@pytest.mark.parametrize("upsample", [False, True])
 @pytest.mark.parametrize("condition_channels", [0, 3])
 def test_styled_conv_equals_the_plain_one(upsample, condition_channels):
     layer = StyledConv(

@@ -1,6 +1,7 @@
 """Resampling, convolution and activation against plain formulas, and under differentiation."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from model.ops import (
     blur,
     conv2d,
     downsample2d,
+    filter_by_matrix,
     fir_kernel,
     leaky_relu,
     linear_per_pixel,
@@ -32,6 +34,20 @@ FAST_AND_PLAIN = {
     "downsample2d": (downsample2d, lambda x: upfirdn2d(x, down=2, padding=(1, 1))),
     "upsample2d": (
         lambda x, kernel: upsample2d(x, 4 * kernel),
+        lambda x: upfirdn2d(x, up=2, padding=(2, 1), gain=4.0),
+    ),
+    "blur by matrices": (
+        lambda x, kernel: filter_by_matrix(x, 4 * kernel, partial(F.conv1d, padding=1)),
+        lambda x: upfirdn2d(x, padding=(1, 1), gain=4.0),
+    ),
+    "downsample2d by matrices": (
+        lambda x, kernel: filter_by_matrix(x, kernel, partial(F.conv1d, stride=2, padding=1)),
+        lambda x: upfirdn2d(x, down=2, padding=(1, 1)),
+    ),
+    "upsample2d by matrices": (
+        lambda x, kernel: filter_by_matrix(
+            x, 4 * kernel, partial(F.conv_transpose1d, stride=2, padding=1)
+        ),
         lambda x: upfirdn2d(x, up=2, padding=(2, 1), gain=4.0),
     ),
 }
@@ -72,6 +88,13 @@ def test_resampling_keeps_a_constant_away_from_the_border():
     smaller, larger = downsample2d(x, fir_kernel(2)), upsample2d(x, fir_kernel(2, gain=4.0))
     torch.testing.assert_close(smaller[..., 1:-1, 1:-1], torch.full((1, 2, 2, 2), 0.7))
     torch.testing.assert_close(larger[..., 1:-1, 1:-1], torch.full((1, 2, 14, 14), 0.7))
+
+
+def test_a_margin_is_upsampled_away():
+    x, kernel = torch.randn(2, 3, 8, 8), fir_kernel(3, gain=4.0)
+    torch.testing.assert_close(
+        upsample2d(x, kernel, margin=1), upsample2d(x, kernel)[..., 2:-2, 2:-2]
+    )
 
 
 @pytest.mark.parametrize("name", FAST_AND_PLAIN)

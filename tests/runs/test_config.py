@@ -40,6 +40,7 @@ def test_every_field_is_in_exactly_one_group():
                 "ema_from_generator",
                 "antialiased_pyramid",
                 "condition_padding",
+                "feature_padding",
                 "relativistic",
                 "r1_gamma",
                 "r2_gamma",

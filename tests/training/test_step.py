@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 import torch
 
+from model.flame import FlameParams
 from model.losses import (
     discriminator_logistic_loss,
     generator_nonsaturating_loss,
@@ -106,7 +107,8 @@ def test_the_texture_loss_is_weighted_for_its_interval():
     losses = [step(batch_of(4), torch.Generator()) for step in (with_skin, without)]
     assert losses[0]["texture"] > 0
     alone = step_of(config)
-    value = skin(alone.state.generator, torch.zeros(4), None)
+    faces = FlameParams.from_vector(torch.zeros(4, 236))
+    value = skin(alone.state.generator, faces, None)
     (16 * 2 * value).backward()
     for one, two, three in zip(
         *(step.state.generator.parameters() for step in (with_skin, without, alone)), strict=True

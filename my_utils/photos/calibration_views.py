@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from scipy import ndimage
 from tqdm import tqdm
 
 from constants import EXPRESSION_DIM, FLAME_SLICES, PARAM_DIM, SHAPE_DIM, TEXTURE_DIM
@@ -14,10 +15,12 @@ from model.mesh import vertex_normals
 from model.renderer import SH_FACTORS, FaceRenderer
 from my_utils.errors import UserError
 from my_utils.files.images import to_uint8
+from my_utils.photos.surface_points import JAW
 
 Detect = Callable[[np.ndarray], np.ndarray | None]  # uint8 [S, S, 3] to landmarks [468, 2]
 
 MAX_YAW, MAX_PITCH, OPEN_JAW = 25.0, 10.0, 8.0  # degrees
+HAIRY, HAIR_TINT = 0.85, (1.0, 0.8, 0.6)  # share of views with hair; red, green, blue of it
 FOUND = 0.5  # of the views, in which the detector must find a face
 
 
@@ -26,6 +29,7 @@ class Views(NamedTuple):
 
     landmarks: np.ndarray  # [N, 468, 2]
     vertices: np.ndarray  # [N, V, 2]
+    unknowns: np.ndarray  # [N, 156] shape, expression, head and jaw rotation of the faces
     facing: np.ndarray  # [N, V] 1 where the surface is turned wholly to the viewer, < 0 away
 
 
@@ -62,9 +66,38 @@ def _lit_skins(count: int, rng: np.random.Generator) -> np.ndarray:
     return vectors
 
 
+def dressed(
+    pixels: np.ndarray,  # uint8 [S, S, 3] a rendering
+    head: np.ndarray,  # bool [S, S] where the mesh is
+    rng: np.random.Generator,
+) -> np.ndarray:  # uint8 [S, S, 3]
+    """A rendering before a blurred background and, mostly, with streaky hair above a hairline.
+
+    The detector errs otherwise about bare heads than about those of photographs.
+    """
+    size = len(pixels)
+    coarse = rng.uniform(-60, 60, (4, 4, 3)) * rng.random()
+    background = rng.uniform(20, 230, 3) + ndimage.zoom(coarse, (size / 4, size / 4, 1), order=1)
+    picture = np.where(head[..., None], pixels, background)
+    if rng.random() < HAIRY:
+        row, column = np.mgrid[:size, :size] / size
+        sides = rng.uniform(0.8, 2.2) * rng.choice([1, 1, 3])
+        above = row < rng.uniform(0.2, 0.33) + sides * (column - 0.5) ** 2
+        thick = ndimage.binary_dilation(head, iterations=int(rng.integers(2, 16)))
+        streaks = 60 * ndimage.gaussian_filter(rng.standard_normal((size, size)), (6, 1))
+        hair = rng.choice([20, 50, 90, 150]) * np.array(HAIR_TINT) + streaks[..., None]
+        picture = np.where((thick & above)[..., None], hair, picture)
+    return picture.clip(0, 255).astype(np.uint8)
+
+
 @torch.no_grad()
-def look(renderer: FaceRenderer, params: FlameParams, detect: Detect) -> Views:
+def look(
+    renderer: FaceRenderer, params: FlameParams, detect: Detect, rng: np.random.Generator
+) -> Views:
     """Render faces, put where FFHQ crops have them, and let the detector find their landmarks.
+
+    Args:
+        rng: of the backgrounds and the hair.
 
     Raises:
         UserError: it finds no face in more than half of the renderings.
@@ -75,11 +108,15 @@ def look(renderer: FaceRenderer, params: FlameParams, detect: Detect) -> Views:
         face = params[[row]]
         vertices = flame(face)
         face = face.replace(camera=fit_camera_to_eyes(vertices))
-        landmarks = detect(to_uint8(renderer(face).image[0]))
+        rendering = renderer(face)
+        head = rendering.mask[0, 0].numpy() > 0.5
+        landmarks = detect(dressed(to_uint8(rendering.image[0]), head, rng))
         if landmarks is not None:
             seen = orthographic_projection(vertices, face.camera)
             facing = -vertex_normals(seen, flame.faces)[0, :, 2]
-            found.append((landmarks, (seen[0, :, :2].numpy() + 1) * size / 2, facing.numpy()))
+            positions = (seen[0, :, :2].numpy() + 1) * size / 2
+            unknowns = face.to_vector()[0, : JAW.stop].numpy()
+            found.append((landmarks, positions, unknowns, facing.numpy()))
     if len(found) < FOUND * len(params):
         raise UserError(
             f"the detector found a face in {len(found)} of {len(params)} renderings of this head: "

@@ -17,6 +17,7 @@ from my_utils.photos.surface_points import (
     JAW,
     ROTATION,
     Y_DOWN,
+    SeenPoints,
     SurfacePoints,
     rotation_vector,
     step,
@@ -38,11 +39,21 @@ class LandmarkTerm:
 
     def __init__(self, flame: FLAME, embedding: FaceMeshEmbedding):
         device = flame.v_template.device
-        self.landmarks, vertex_ids, barycentric, self.sigma, self.common = (
+        self.landmarks, vertex_ids, barycentric, bias, self.sigma, self.common = (
             torch.from_numpy(array).to(device) for array in embedding
         )
+        self.mean_error, self.bias = bias[..., 0], bias[..., 1:]
         self.points = SurfacePoints(flame, vertex_ids, barycentric)
         self.common_count = self.common.shape[-1]
+
+    def __call__(self, params: FlameParams) -> SeenPoints:
+        """Where the detector is to find its landmarks, but for its accidental errors."""
+        seen = self.points(params)
+        unknowns = params.to_vector()[:, : JAW.stop]
+        error = self.mean_error + torch.einsum("nd,kcd->nkc", unknowns, self.bias)
+        jacobian = seen.jacobian.clone()
+        jacobian[..., : JAW.stop] += self.bias
+        return SeenPoints(seen.position + error, jacobian)
 
     def add_to(
         self,
@@ -52,7 +63,7 @@ class LandmarkTerm:
         target: Tensor,  # [N, K, 2] on the image plane
     ) -> None:
         """Add the term, linear around these faces and errors."""
-        seen = self.points(params)
+        seen = self(params)
         rest = target - seen.position - torch.einsum("nq,kcq->nkc", errors, self.common)
         squared = (rest / self.sigma).square().sum(dim=-1)
         turned = torch.sigmoid((self.points.facing(params) - FACING) / FACING_WIDTH)

@@ -6,15 +6,24 @@ import torch
 
 from model.camera import orthographic_projection
 from my_utils.errors import UserError
-from my_utils.photos.calibration_views import Views, look, mean_head_views, people_views
+from my_utils.photos.calibration_views import (
+    Views,
+    dressed,
+    look,
+    mean_head_views,
+    people_views,
+)
 from my_utils.photos.landmark_embedding import (
+    RIDGE,
     detection_errors,
+    explain_errors,
     find_point,
     fit_barycentric,
     load_embedding,
     model_errors,
     save_embedding,
 )
+from my_utils.photos.surface_points import JAW
 from tests.support.toy_photos import front_triangles, toy_embedding, toy_flame, toy_renderer
 
 
@@ -31,7 +40,8 @@ def views_of(points, *, noise=0.0, rng=None):
     from model.mesh import vertex_normals
 
     facing = vertex_normals(vertices, flame.faces)[..., 2].numpy()
-    return Views(landmarks, pixels, facing)
+    unknowns = params.to_vector()[:, : JAW.stop].numpy()
+    return Views(landmarks, pixels, unknowns, facing)
 
 
 def test_a_landmark_is_found_inside_its_triangle():
@@ -63,6 +73,30 @@ def test_barycentric_weights_stay_inside():
     outside = fit_barycentric(corners, np.array([[2.0, 2.0]]), np.ones((1, 1)))
     assert outside.min() >= 0
     assert outside.sum() == pytest.approx(1)
+
+
+def test_errors_that_follow_the_face_are_told_from_the_rest():
+    rng = np.random.default_rng(0)
+    unknowns = rng.standard_normal((2000, 3)) * [1, 0.1, 0]
+    slopes = rng.standard_normal((3, 12)) * [[1], [10], [0]]
+    noise = rng.normal(0, 0.5, (2000, 12))
+    bias, rest = explain_errors((2 + unknowns @ slopes + noise).reshape(2000, 6, 2), unknowns)
+    ridge = RIDGE / (2000 + RIDGE)  # by which slopes are understated
+    assert np.allclose(bias[..., 0].ravel(), 2, atol=0.2)
+    found = bias[..., 1:].reshape(12, 3).T
+    assert np.allclose(found[:2], (1 - ridge) * slopes[:2], rtol=0.15, atol=0.8)
+    assert not found[2].any()
+    expected = noise + ridge * unknowns @ slopes
+    assert np.abs(rest.reshape(2000, 12) - expected).mean() < 0.1
+
+
+def test_a_rendering_is_dressed_around_the_face():
+    pixels, head = np.full((64, 64, 3), 200, np.uint8), np.zeros((64, 64), bool)
+    head[16:60, 16:48] = True
+    dressings = [dressed(pixels, head, np.random.default_rng(seed)) for seed in range(8)]
+    assert all((picture[40:60, 30:34] == 200).all() for picture in dressings)  # the chin
+    assert any((picture[16, 30:34] != 200).all() for picture in dressings)  # hair on the forehead
+    assert len({picture.tobytes() for picture in dressings}) == 8
 
 
 def test_errors_become_shared_directions_and_a_rest():
@@ -106,9 +140,10 @@ def test_a_head_that_shows_no_face_is_said(monkeypatch):
     monkeypatch.setattr(
         calibration_views, "fit_camera_to_eyes", lambda v: torch.tensor([[7.0, 0, 0]])
     )
-    params = people_views(4, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    params = people_views(4, rng)
     with pytest.raises(UserError, match="found a face in 0 of 4 renderings"):
-        look(toy_renderer(), params, lambda pixels: None)
-    views = look(toy_renderer(), params, lambda pixels: np.zeros((468, 2)))
+        look(toy_renderer(), params, lambda pixels: None, rng)
+    views = look(toy_renderer(), params, lambda pixels: np.zeros((468, 2)), rng)
     assert views.vertices.shape == (4, 302, 2)
     assert views.facing.max() <= 1

@@ -47,6 +47,7 @@ def embedding():
         np.arange(COUNT),
         np.arange(COUNT)[:, None].repeat(3, 1),
         np.tile(np.float32([1, 0, 0]), (COUNT, 1)),
+        np.zeros((COUNT, 2, 157), np.float32),
         np.full((COUNT, 2), 0.01, np.float32),
         np.zeros((COUNT, 2, 1), np.float32),
     )

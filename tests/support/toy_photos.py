@@ -42,6 +42,7 @@ def toy_embedding() -> FaceMeshEmbedding:
         np.arange(LANDMARKS),
         triangles[rng.integers(len(triangles), size=LANDMARKS)],
         rng.dirichlet((1, 1, 1), LANDMARKS).astype(np.float32),
+        np.zeros((LANDMARKS, 2, 157), np.float32),
         np.full((LANDMARKS, 2), 0.5 / 128, np.float32),
         np.full((LANDMARKS, 2, 1), 1e-6, np.float32),
     )

@@ -38,7 +38,7 @@ def parse_args():
         "path", type=Path, nargs="?", metavar="PATH", help="a folder, or one photograph"
     )
     source.add_argument("--video", type=Path, metavar="FILE", help="a film instead")
-    parser.add_argument("--refine", action="store_true", help="fit more exactly, in twice the time")
+    parser.add_argument("--refine", action="store_true", help="fit more exactly, a third slower")
     parser.add_argument(
         "--size", type=positive_int, default=RENDER_SIZE, help="pixels of the pictures (256)"
     )

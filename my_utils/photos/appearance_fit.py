@@ -15,7 +15,7 @@ from my_utils.photos.least_squares import NormalEquations, cauchy_weight
 from my_utils.photos.skin_points import SkinPoints, sample
 
 ROUNDS = 6
-NOISE = 8.0  # standard deviation of a color around the rendering's, of 255
+NOISE = 5.0  # standard deviation of a color around the rendering's, of 255
 OUTLIER = 2.0  # standard deviations beyond which a point loses its weight
 FACING, FACING_WIDTH = 0.3, 0.1  # points turned away from the viewer fade out here
 # Light is expected white and even, with these standard deviations of the shading: of all, of the
@@ -23,7 +23,7 @@ FACING, FACING_WIDTH = 0.3, 0.1  # points turned away from the viewer fade out h
 SKIN_BRIGHTNESS = (0.4, 1.35)  # the darkest and the lightest skin, in mean skins
 BRIGHTNESS, LINEAR, QUADRATIC, TINT = 0.15, 0.25, 0.06, 0.35
 # Texels next to each other are not independent observations.
-EFFECTIVE_SHARE = 0.3
+EFFECTIVE_SHARE = 1.0
 
 
 @torch.no_grad()

@@ -35,8 +35,8 @@ from my_utils.photos.skin_points import SkinPoints
 
 BATCH = 16  # faces at once: more only take more memory
 # Blurs of the steps of photometric refinement, in 1 / 256 of the picture.
-COARSE = (4.0, 4.0, 2.0)
-FINE = (4.0, 4.0, 4.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0)
+COARSE = (4.0, 2.0, 1.0)
+FINE = (4.0, 2.0, 1.0, 0.7, 0.7)
 
 
 class AlignedPhotograph(NamedTuple):
@@ -142,7 +142,7 @@ class FittingHead:
         self,
         photographs: Sequence[AlignedPhotograph],  # of one size
         *,
-        fine: bool = False,  # more exact, in twice the time
+        fine: bool = False,  # more exact, a third slower
         person: FlameParams | None = None,  # one row: all show this person, only the rest is fitted
     ) -> FittedFaces:
         """The parameters of all faces."""
@@ -168,7 +168,7 @@ class FittingHead:
         params = fit_geometry(term, target, person)
         params = fit_appearance(skin, pictures, params, person)
         params = refine(term, skin, target, pictures, params, blurs, same_person=person is not None)
-        distance = (target - term.points(params).position).norm(dim=2)
+        distance = (target - term(params).position).norm(dim=2)
         color_residual, skin_used = color_residuals(skin, pictures, params)
         return FittedFaces(
             params, distance.median(dim=1).values * (RENDER_SIZE / 2), color_residual, skin_used

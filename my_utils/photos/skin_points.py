@@ -9,14 +9,19 @@ from model.flame import FLAME, FlameParams, FlameTexture
 from model.mesh import vertex_normals
 from model.renderer import SH_FACTORS, spherical_harmonics
 from model.texture_sampler import TexelTable
+from my_utils.photos.open_sky import open_sky
 from my_utils.photos.surface_points import SurfacePoints
 
 STRIDE = 3  # texels from one point to the next, in rows and columns
 BLUR = 5  # texels in a row over which albedo is averaged
+OPEN = 0.9  # of the sky that a point must see for the renderer's light to hold
 
 
 class SkinPoints:
-    """M texels of the face mask: points of the surface, and the albedo that codes give them."""
+    """M texels of the face mask: points of the surface, and the albedo that codes give them.
+
+    Without the eyes and the folds, to which the light of the sky does not come.
+    """
 
     def __init__(
         self,
@@ -29,12 +34,16 @@ class SkinPoints:
         device, size = flame.v_template.device, texture.size
         inside = face_mask[0, 0, texels.y, texels.x] > 0.5
         on_grid = (texels.x % STRIDE == 0) & (texels.y % STRIDE == 0)
-        chosen = np.flatnonzero(inside & on_grid)
-        self.surface = SurfacePoints(
-            flame,
-            torch.from_numpy(texels.vertex_ids[chosen].astype(np.int64)).to(device),
-            torch.from_numpy(texels.barycentric[chosen].astype(np.float32)).to(device),
-        )
+
+        def points(chosen: np.ndarray) -> SurfacePoints:
+            vertex_ids = torch.from_numpy(texels.vertex_ids[chosen].astype(np.int64))
+            barycentric = torch.from_numpy(texels.barycentric[chosen].astype(np.float32))
+            return SurfacePoints(flame, vertex_ids.to(device), barycentric.to(device))
+
+        candidates = np.flatnonzero(inside & on_grid)
+        is_open = open_sky(flame, points(candidates)) > OPEN
+        chosen = candidates[is_open.cpu().numpy()]
+        self.surface = points(chosen)
         texel = torch.from_numpy((texels.y * size + texels.x)[chosen].astype(np.int64)).to(device)
 
         def pick(textures: Tensor) -> Tensor:

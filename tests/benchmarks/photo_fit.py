@@ -5,11 +5,11 @@
         --demo_landmarks b.npz
 
 Fits held-out photographs of the demo head, which nothing was tuned on, with and without refinement,
-and refined from the true places of the landmarks: the difference is that of detector and embedding
-together. The networks are those of the demo's resources folder. With --photographs, aligned
-pictures of people are fitted too, by the head of --resources. With --landmarks and --demo_landmarks
-the detector is compared with landmarks recorded elsewhere (arrays `ids` and `points` [N, 468, 2]),
-of these photographs and of the demo's first faces.
+and refined from the places where the embedding expects the landmarks of the true face. The networks
+are those of the demo's resources folder. With --photographs, aligned pictures of people are fitted
+too, by the head of --resources. With --landmarks and --demo_landmarks the detector is compared with
+landmarks recorded elsewhere (arrays `ids` and `points` [N, 468, 2]), of these photographs and of
+the demo's first faces.
 """
 
 import sys
@@ -137,12 +137,12 @@ def timed_fit(head: FittingHead, pictures, *, fine: bool) -> tuple[FittedFaces, 
 def with_true_landmarks(
     head: FittingHead, faces: list[AlignedPhotograph], truth: FlameParams
 ) -> list[AlignedPhotograph]:
-    """The photographs as a detector and an embedding without error would see them.
+    """The photographs as a detector that errs only as the embedding expects would see them.
 
     For photographs that `align` keeps whole, as it does those of the demo.
     """
     term = head.landmark_term
-    places = ((term.points(truth).position + 1) * (len(faces[0].pixels) / 2)).numpy()
+    places = ((term(truth).position + 1) * (len(faces[0].pixels) / 2)).numpy()
     for face, place in zip(faces, places, strict=True):
         face.landmarks[term.landmarks] = place
     return faces

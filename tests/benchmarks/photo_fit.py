@@ -160,6 +160,7 @@ def demo_report(head: FittingHead, count: int) -> None:
     )
     results = [measure(mean_head, truth, head.renderer, face)]
     speeds: list[float | None] = [None]
+    head.fit([head.align(pictures[0])])  # the landmarks on the head are found once
     for fine in (False, True):
         fitted, speed = timed_fit(head, pictures, fine=fine)
         results.append(measure(fitted.params, truth, head.renderer, face))

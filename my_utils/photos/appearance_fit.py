@@ -22,8 +22,6 @@ FACING, FACING_WIDTH = 0.3, 0.1  # points turned away from the viewer fade out h
 # linear and of the quadratic harmonics; colors differ by a share of them.
 SKIN_BRIGHTNESS = (0.4, 1.35)  # the darkest and the lightest skin, in mean skins
 BRIGHTNESS, LINEAR, QUADRATIC, TINT = 0.15, 0.25, 0.06, 0.35
-# Texels next to each other are not independent observations.
-EFFECTIVE_SHARE = 1.0
 
 
 @torch.no_grad()
@@ -145,8 +143,7 @@ def _fit_light(
     error = observed - albedo * shading(basis, params)
     for channel in range(3):
         jacobian = basis * albedo[..., channel, None]
-        scaled = weight * (EFFECTIVE_SHARE / NOISE**2)
-        equations.add(jacobian, error[..., channel], scaled, columns[channel::3])
+        equations.add(jacobian, error[..., channel], weight / NOISE**2, columns[channel::3])
     add_light_prior(equations, params, expected, columns)
     return params.replace(lighting=params.lighting + equations.solve().unflatten(1, (9, 3)))
 
@@ -160,7 +157,7 @@ def _fit_skin(
     shade = shading(basis, params)
     error = observed - skin.albedo(params) * shade
     jacobian = shade[..., None] * skin.directions
-    scaled = (weight * (EFFECTIVE_SHARE / NOISE**2))[..., None].expand_as(error)
+    scaled = (weight / NOISE**2)[..., None].expand_as(error)
     equations.add(jacobian.flatten(1, 2), error.flatten(1), scaled.flatten(1), columns[:count])
     equations.add_prior(params.texture, torch.eye(TEXTURE_DIM).to(observed), columns)
     return params.replace(texture=params.texture + equations.solve())

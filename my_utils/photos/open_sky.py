@@ -9,7 +9,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from model.flame import FLAME
-from model.mesh import vertex_normals
 from model.rasterizer import rasterize
 from my_utils.photos.surface_points import SurfacePoints
 
@@ -27,7 +26,6 @@ def open_sky(flame: FLAME, points: SurfacePoints) -> Tensor:
     centered = vertices - vertices.mean(dim=0)
     scale = centered.norm(dim=1).max()
     head, own = centered / scale, (points.template - vertices.mean(dim=0)) / scale
-    normals = points.interpolate(vertex_normals(vertices[None], faces)[0])
     reached = total = torch.zeros_like(own[:, 0])
     for direction in sphere(DIRECTIONS).to(own):
         axes = viewing_axes(direction)
@@ -38,7 +36,7 @@ def open_sky(flame: FLAME, points: SurfacePoints) -> Tensor:
             nearest, seen[None, None, :, :2], mode="nearest", align_corners=False
         )
         free = seen[:, 2] < in_front.flatten() + CLEARANCE
-        cosine = (F.normalize(normals, dim=1) @ direction).clamp(min=0)
+        cosine = (points.normal @ direction).clamp(min=0)
         reached, total = reached + cosine * free, total + cosine
     return reached / total
 

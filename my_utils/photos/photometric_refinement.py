@@ -14,7 +14,6 @@ from torch.nn import functional as F
 from constants import FLAME_SLICES, PARAM_DIM
 from model.flame import FlameParams
 from my_utils.photos.appearance_fit import (
-    EFFECTIVE_SHARE,
     NOISE,
     add_light_prior,
     color_weight,
@@ -84,7 +83,7 @@ def add_colors(
         [-by_position @ seen.jacobian, shade[..., None] * skin.directions, by_light.flatten(3)],
         dim=-1,
     )
-    weight = turned_to_viewer(basis) * color_weight(error) * (EFFECTIVE_SHARE / NOISE**2)
+    weight = turned_to_viewer(basis) * color_weight(error) / NOISE**2
     columns = torch.arange(PARAM_DIM, device=albedo.device)
     texture = columns[FLAME_SLICES["texture"]][: skin.directions.shape[-1]]
     equations.add(

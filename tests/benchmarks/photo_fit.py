@@ -134,7 +134,7 @@ def timed_fit(head: FittingHead, pictures, *, fine: bool) -> tuple[FittedFaces, 
     return fitted, len(faces) / (time.process_time() - start)
 
 
-def with_true_landmarks(
+def with_expected_landmarks(
     head: FittingHead, faces: list[AlignedPhotograph], truth: FlameParams
 ) -> list[AlignedPhotograph]:
     """The photographs as a detector that errs only as the embedding expects would see them.
@@ -165,11 +165,11 @@ def demo_report(head: FittingHead, count: int) -> None:
         fitted, speed = timed_fit(head, pictures, fine=fine)
         results.append(measure(fitted.params, truth, head.renderer, face))
         speeds.append(2 * speed)
-    exact = with_true_landmarks(head, [head.align(pixels) for pixels in pictures], truth)
+    exact = with_expected_landmarks(head, [head.align(pixels) for pixels in pictures], truth)
     results.append(measure(head.fit(exact, fine=True).params, truth, head.renderer, face))
     speeds.append(None)
     print(f"\n{len(found)} of {count} held-out photographs of the demo: mean errors / bars")
-    heads = ("mean head", "without", "with refinement", "true landmarks")
+    heads = ("mean head", "without", "with refinement", "expected marks")
     print(f"{'':54} {' '.join(f'{text:>16}' for text in heads)}")
     for name, (unit, *bars) in MEASURES.items():
         line(name, unit, [result[name] for result in results], [None, *bars, None])

@@ -6,7 +6,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from my_utils.photos.geometry_fit import LandmarkTerm, fit_geometry, start
-from my_utils.photos.surface_points import SurfacePoints
+from my_utils.photos.surface_points import JAW, SurfacePoints
 from tests.support.toy_photos import toy_embedding, toy_faces, toy_flame
 
 PIXEL = 1 / 128  # of 256
@@ -21,6 +21,23 @@ def angles(params):
     """Yaw, pitch and roll [N, 3] in degrees."""
     rotation = Rotation.from_rotvec(params.pose[:, :3].double().numpy())
     return rotation.as_euler("YXZ", degrees=True)
+
+
+def test_predicted_errors_of_the_detector_follow_the_face():
+    rng = np.random.default_rng(1)
+    embedding = toy_embedding()
+    bias = rng.normal(0, 0.02, embedding.bias.shape).astype(np.float32)
+    plain, term = (LandmarkTerm(toy_flame(), e) for e in (embedding, embedding._replace(bias=bias)))
+    faces = toy_faces(2)
+    moved = term(faces).position - plain.points(faces).position
+    unknowns = faces.to_vector()[:, : JAW.stop].numpy()
+    expected = [bias[..., 0] + bias[..., 1:] @ face for face in unknowns]
+    assert np.allclose(moved, expected, atol=1e-5)
+    slope = (term(faces).jacobian - plain(faces).jacobian)[..., : JAW.stop]
+    assert np.allclose(slope, np.broadcast_to(bias[..., 1:], slope.shape), atol=1e-5)
+    target = term(faces).position
+    error = (term(fit_geometry(term, target)).position - target).norm(dim=2).mean()
+    assert error < 0.3 * (plain(fit_geometry(plain, target)).position - target).norm(dim=2).mean()
 
 
 def test_the_start_is_exact_for_the_mean_head(term):

@@ -11,7 +11,7 @@ from model.mesh import vertex_normals
 from my_utils.photos.open_sky import CLEARANCE, DIRECTIONS, open_sky, sphere, viewing_axes
 from my_utils.photos.surface_points import SurfacePoints
 from tests.support.toy_head import toy_flame_assets
-from tests.support.toy_photos import front_triangles, toy_flame
+from tests.support.toy_photos import front_triangles, toy_flame, toy_skin
 
 
 def points_on(flame: FLAME) -> SurfacePoints:
@@ -68,6 +68,13 @@ def test_a_hollow_sees_what_rays_that_leave_it_see():
     assert expected.max() > 0.95
     assert np.abs(shares - expected).mean() < 0.02
     assert np.abs(shares - expected).max() < 0.15
+
+
+def test_no_skin_is_taken_in_a_hollow():
+    plain, hollow = toy_skin(), toy_skin(dented_head())
+    assert len(plain.mean) > len(hollow.mean) > 0
+    middle = [(skin.surface.template[:, :2].norm(dim=1)).min() for skin in (plain, hollow)]
+    assert middle[1] > 1.5 * middle[0]
 
 
 def test_directions_are_even():

@@ -49,9 +49,9 @@ def toy_embedding() -> FaceMeshEmbedding:
 
 
 @functools.cache
-def toy_skin() -> SkinPoints:
-    """Texels of the whole front."""
-    flame, layout = toy_flame(), toy_uv_layout()
+def toy_skin(flame: FLAME | None = None) -> SkinPoints:
+    """Texels of the whole front, of the toy head or another of its triangles."""
+    flame, layout = flame or toy_flame(), toy_uv_layout()
     table = texel_table_from_uv(layout, flame.faces.numpy())
     v = np.linspace(0, 1, 256)
     mask = np.float32((abs(v[:, None] - 0.5) < 0.25) & (abs(v[None] - 0.5) < 0.2))

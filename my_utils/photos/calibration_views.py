@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from scipy import ndimage
+from torch.nn import functional as F
 from tqdm import tqdm
 
 from constants import EXPRESSION_DIM, FLAME_SLICES, PARAM_DIM, SHAPE_DIM, TEXTURE_DIM
@@ -76,8 +77,9 @@ def dressed(
     The detector errs otherwise about bare heads than about those of photographs.
     """
     size = len(pixels)
-    coarse = rng.uniform(-60, 60, (4, 4, 3)) * rng.random()
-    background = rng.uniform(20, 230, 3) + ndimage.zoom(coarse, (size / 4, size / 4, 1), order=1)
+    coarse = torch.from_numpy(rng.uniform(-60, 60, (1, 3, 4, 4)) * rng.random())
+    smooth = F.interpolate(coarse, (size, size), mode="bilinear", align_corners=True)
+    background = rng.uniform(20, 230, 3) + smooth[0].permute(1, 2, 0).numpy()
     picture = np.where(head[..., None], pixels, background)
     if rng.random() < HAIRY:
         row, column = np.mgrid[:size, :size] / size

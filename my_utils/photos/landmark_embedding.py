@@ -21,8 +21,8 @@ from my_utils.photos.surface_points import JAW
 from my_utils.untrusted.fields import float_field, index_field, read_fields
 from my_utils.untrusted.reader import reading
 
-METHOD = b"2"  # changes with what `embed_landmarks` finds, so that older files are not used
-MEAN_HEAD_VIEWS, PEOPLE_VIEWS = 30, 800
+METHOD = b"3"  # changes with what `embed_landmarks` finds, so that older files are not used
+MEAN_HEAD_VIEWS, PEOPLE_VIEWS = 30, 400
 FACING = 0.1  # points turned less to the viewer than this are not seen
 CAP = 8.0  # pixels of 256: a larger error in a view counts as this
 CANDIDATES = 4  # vertices around which a landmark's triangle is looked for

@@ -13,14 +13,16 @@ from my_utils.photos.open_sky import open_sky
 from my_utils.photos.surface_points import SurfacePoints
 
 STRIDE = 3  # texels from one point to the next, in rows and columns
-BLUR = 5  # texels in a row over which albedo is averaged
-OPEN = 0.9  # of the sky that a point must see for the renderer's light to hold
+BLUR = 3  # texels in a row over which albedo is averaged
+OPEN = 0.8  # of the sky that a point must see to be no fold
+LOST = 0.4  # of the light of hidden sky; the rest comes from the skin that hides it
 
 
 class SkinPoints:
     """M texels of the face mask: points of the surface, and the albedo that codes give them.
 
-    Without the eyes and the folds, to which the light of the sky does not come.
+    Without the eyes and the folds, to which the light of the sky does not come. Where some of it
+    is hidden, colors are darker by that (ambient occlusion), which the renderer leaves out.
     """
 
     def __init__(
@@ -41,8 +43,9 @@ class SkinPoints:
             return SurfacePoints(flame, vertex_ids.to(device), barycentric.to(device))
 
         candidates = np.flatnonzero(inside & on_grid)
-        is_open = open_sky(flame, points(candidates)) > OPEN
-        chosen = candidates[is_open.cpu().numpy()]
+        sky = open_sky(flame, points(candidates))
+        chosen = candidates[(sky > OPEN).cpu().numpy()]
+        reached = (1 - LOST * (1 - sky[sky > OPEN]))[:, None]  # [M, 1] share of the light
         self.surface = points(chosen)
         texel = torch.from_numpy((texels.y * size + texels.x)[chosen].astype(np.int64)).to(device)
 
@@ -52,8 +55,10 @@ class SkinPoints:
             blurred = F.avg_pool2d(planes, BLUR, stride=1, padding=BLUR // 2)
             return blurred.flatten(2)[..., texel]
 
-        self.mean = pick(texture.mean)[0].T  # [M, 3] RGB, 0..255
-        self.directions = pick(texture.directions).permute(2, 1, 0)  # [M, 3, K]
+        self.mean = reached * pick(texture.mean)[0].T  # [M, 3] RGB, 0..255
+        self.directions = reached[..., None] * pick(texture.directions).permute(
+            2, 1, 0
+        )  # [M, 3, K]
 
     def harmonics(self, params: FlameParams) -> Tensor:
         """What the lighting [N, 9, 3] is multiplied by to shade the points [N, M, 9]."""
@@ -64,7 +69,7 @@ class SkinPoints:
         return basis.transpose(1, 2) * basis.new_tensor(SH_FACTORS)
 
     def albedo(self, params: FlameParams) -> Tensor:
-        """Colors [N, M, 3] of the skin in white light, RGB, 0..255."""
+        """Colors [N, M, 3] of the skin below an even white sky, RGB, 0..255."""
         codes = params.texture[:, : self.directions.shape[-1]]
         return self.mean + torch.einsum("nk,mck->nmc", codes, self.directions)
 

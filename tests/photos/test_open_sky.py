@@ -9,6 +9,7 @@ import torch
 from model.flame import FLAME
 from model.mesh import vertex_normals
 from my_utils.photos.open_sky import CLEARANCE, DIRECTIONS, open_sky, sphere, viewing_axes
+from my_utils.photos.skin_points import LOST, OPEN
 from my_utils.photos.surface_points import SurfacePoints
 from tests.support.toy_head import toy_flame_assets
 from tests.support.toy_photos import front_triangles, toy_flame, toy_skin
@@ -75,6 +76,19 @@ def test_no_skin_is_taken_in_a_hollow():
     assert len(plain.mean) > len(hollow.mean) > 0
     middle = [(skin.surface.template[:, :2].norm(dim=1)).min() for skin in (plain, hollow)]
     assert middle[1] > 1.5 * middle[0]
+
+
+def test_skin_is_darker_where_some_of_the_sky_is_hidden():
+    plain, hollow = toy_skin(), toy_skin(dented_head())
+    places, of_hollow = (
+        torch.cat([skin.surface.vertex_ids, skin.surface.barycentric], dim=1).tolist()
+        for skin in (plain, hollow)
+    )
+    same = [places.index(place) for place in of_hollow]
+    darker = hollow.mean / plain.mean[same]
+    assert darker.min() > 1 - LOST * (1 - OPEN)
+    assert 0.92 < darker.min() < 0.96
+    assert darker.max() < 1.02
 
 
 def test_directions_are_even():

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from model.flame import FLAME, FlameParams, FlameTexture
+from model.flame import EYE_JOINTS, FLAME, FlameParams, FlameTexture
 from model.mesh import vertex_normals
 from model.renderer import SH_FACTORS, spherical_harmonics
 from model.texture_sampler import TexelTable
@@ -21,8 +21,8 @@ LOST = 0.4  # of the light of hidden sky; the rest comes from the skin that hide
 class SkinPoints:
     """M texels of the face mask: points of the surface, and the albedo that codes give them.
 
-    Without the eyes and the folds, to which the light of the sky does not come. Where some of it
-    is hidden, colors are darker by that (ambient occlusion), which the renderer leaves out.
+    Without the eyeballs and the folds, to which the light of the sky does not come. Where some of
+    it is hidden, colors are darker by that (ambient occlusion), which the renderer leaves out.
     """
 
     def __init__(
@@ -42,7 +42,9 @@ class SkinPoints:
             barycentric = torch.from_numpy(texels.barycentric[chosen].astype(np.float32))
             return SurfacePoints(flame, vertex_ids.to(device), barycentric.to(device))
 
-        candidates = np.flatnonzero(inside & on_grid)
+        eyeball = flame.lbs_weights[:, EYE_JOINTS].sum(dim=1).cpu().numpy() > 0.5
+        on_eyeball = eyeball[texels.vertex_ids].any(axis=1)
+        candidates = np.flatnonzero(inside & on_grid & ~on_eyeball)
         sky = open_sky(flame, points(candidates))
         chosen = candidates[(sky > OPEN).cpu().numpy()]
         reached = (1 - LOST * (1 - sky[sky > OPEN]))[:, None]  # [M, 1] share of the light

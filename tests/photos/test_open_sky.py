@@ -91,6 +91,16 @@ def test_skin_is_darker_where_some_of_the_sky_is_hidden():
     assert darker.max() < 1.02
 
 
+def test_no_skin_is_taken_on_the_eyeballs():
+    assets = toy_flame_assets()
+    weights = assets.lbs_weights.copy()
+    eyeball = (assets.v_template[:, :2] > 0).all(axis=1)
+    weights[eyeball] = np.eye(5)[3]
+    with_eye = toy_skin(FLAME(dataclasses.replace(assets, lbs_weights=weights)))
+    assert not eyeball[with_eye.surface.vertex_ids].any()
+    assert len(toy_skin().mean) > len(with_eye.mean) > 0
+
+
 def test_directions_are_even():
     directions = sphere(500)
     assert torch.allclose(directions.norm(dim=1), torch.ones(500), atol=1e-5)

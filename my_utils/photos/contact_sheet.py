@@ -17,7 +17,7 @@ from my_utils.photos.folder_fit import FaceReport, Places
 
 FACES_PER_SHEET = 12
 COLUMNS = ("photograph", "rendering", "overlay", "landmarks")
-DETECTED, FITTED = (255, 60, 60), (60, 220, 255)
+DETECTED, EXPECTED = (255, 60, 60), (60, 220, 255)
 
 
 def write_contact_sheets(head: FittingHead, faces: Sequence[FaceReport]) -> list[Path]:
@@ -48,7 +48,8 @@ def sheet(tiles: Tensor, labels: Sequence[str]) -> Image.Image:
         row_labels=labels,
         column_labels=COLUMNS,
         caption="Faces fitted to photographs, worst first. Left: id, and median distance of "
-        "detected (red) and fitted (blue) landmarks in 1/256 of the picture.",
+        "landmarks as detected (red) and as expected on the fitted face (blue), in 1/256 of the "
+        "picture.",
     )
 
 
@@ -68,14 +69,14 @@ def face_tiles(
 
 
 def _landmarks(head: FittingHead, pixels: np.ndarray, params: FlameParams, size: int) -> Tensor:
-    """The photograph with detected and fitted landmarks."""
+    """The photograph with its landmarks, detected and as expected on the fitted face."""
     picture = Image.fromarray(pixels).resize((size, size))
     draw = ImageDraw.Draw(picture)
-    fitted = (head.landmark_term.points(params).position[0] + 1) * (size / 2)
+    expected = (head.landmark_term(params).position[0] + 1) * (size / 2)
     face = head.detector(pixels)
     if face is not None:
         detected = face.landmarks[head.embedding.landmarks] * (size / len(pixels))
-        for (x, y), (u, v) in zip(detected.tolist(), fitted.tolist(), strict=True):
+        for (x, y), (u, v) in zip(detected.tolist(), expected.tolist(), strict=True):
             draw.point((x, y), DETECTED)
-            draw.point((u, v), FITTED)
+            draw.point((u, v), EXPECTED)
     return from_uint8(np.array(picture))

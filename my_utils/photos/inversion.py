@@ -23,6 +23,7 @@ ADAM_BETAS = (0.9, 0.99)
 FALLING = 1 / 3  # of the steps at the end, in which the rate falls to zero
 PULL = 0.02  # towards the mean style, for a deviation of one everywhere
 HEAD_WEIGHT = 2.0  # of the head's pixels, beside 1 around it
+OWN_WEIGHT = 4.0  # of the photograph in tuning, beside 1 of the other view
 COARSEST = 16  # pixels: pictures are compared at every size down to this one
 TUNED = (StyledConv, ToRGB)  # layers whose weights are
 STYLE_SAMPLES = 1000  # of which the deviation of styles is taken
@@ -55,14 +56,14 @@ def picture_loss(
     wanted: Tensor,  # [N, 3, R, R]
     weight: Tensor,  # [N, 1, R, R]
 ) -> Tensor:
-    """Weighted mean absolute differences, summed over the sizes R, R / 2 ... 16 and the pictures.
+    """Weighted mean absolute differences [N], summed over the sizes R, R / 2 ... 16.
 
     A pixel of a smaller picture weighs what the pixels weigh that it is the mean of.
     """
-    loss = drawn.new_zeros(())
+    loss = drawn.new_zeros(len(drawn))
     difference = (drawn - wanted) * weight
     while True:
-        loss = loss + (difference.abs().mean(dim=(1, 2, 3)) / weight.mean(dim=(1, 2, 3))).sum()
+        loss = loss + difference.abs().mean(dim=(1, 2, 3)) / weight.mean(dim=(1, 2, 3))
         if difference.shape[-1] <= COARSEST:
             return loss
         difference = F.avg_pool2d(difference, 2)
@@ -81,7 +82,7 @@ def find_style(
     for step in tqdm(range(steps), desc="style", unit="step", disable=None):
         _set_rate(optimizer, STYLE_RATE, step / steps)
         drawn = generator.synthesis(mean + deviation * offset, photograph.condition)
-        loss = picture_loss(drawn, photograph.image, photograph.weight)
+        loss = picture_loss(drawn, photograph.image, photograph.weight).sum()
         loss = loss + PULL * offset.square().mean()
         optimizer.zero_grad()
         loss.backward()
@@ -122,7 +123,8 @@ def tune_weights(
             number = int(torch.randint(len(views.image), (), generator=rng))
             seen = Views(*map(torch.cat, zip(photograph, views.row(number), strict=True)))
         drawn = synthesis(style.expand(len(seen.image), -1, -1), seen.condition)
-        loss = picture_loss(drawn, seen.image, seen.weight)
+        own, *other = picture_loss(drawn, seen.image, seen.weight)
+        loss = OWN_WEIGHT * own + sum(other)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -58,7 +58,7 @@ class PointOnSurface(NamedTuple):
 
 
 def embed_landmarks(renderer: FaceRenderer, detect: Detect, *, seed: int = 0) -> FaceMeshEmbedding:
-    """Find the landmarks on a head, in some ten seconds.
+    """Find the landmarks on a head, in less than half a minute.
 
     Args:
         renderer: of the head, at 256 pixels.

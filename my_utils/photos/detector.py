@@ -113,7 +113,7 @@ class LandmarkDetector:
         self, pixels: np.ndarray, region: OrientedSquare
     ) -> tuple[np.ndarray, float]:
         """Landmarks [468, 2] of the face that fills a region of a picture, and their score."""
-        crop = cut_out(pixels, region, LANDMARK_SIZE)
+        crop = cut_out(pixels, region, LANDMARK_SIZE, beyond="black")
         points, logit = run_network(self._landmarks, crop, low=0)
         inside = points.reshape(LANDMARK_COUNT, 3)[:, :2]
         return transform(region.to_picture(LANDMARK_SIZE), inside), float(sigmoid(logit.ravel())[0])

@@ -1,12 +1,18 @@
 """What is done with the outputs of the landmark networks; the networks where they are."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from my_utils.errors import UserError
+from my_utils.photos import detector
 from my_utils.photos.alignment import OrientedSquare
 from my_utils.photos.detector import (
+    LANDMARK_COUNT,
+    LANDMARK_SIZE,
     Detection,
+    LandmarkDetector,
     anchors,
     decode_detections,
     face_region,
@@ -62,6 +68,23 @@ def test_the_region_is_upright_by_the_eyes():
     points[1] = [3, 3]  # the left eye below the right one: the head is turned clockwise
     region = face_region(Detection(np.array([10, 20, 50, 40.0]), points, 1.0))
     assert region == pytest.approx(OrientedSquare(30, 30, 60, np.pi / 4))
+
+
+def test_nothing_is_seen_beyond_the_picture(monkeypatch):
+    """Mirrored there, half a face at the border would become a whole one."""
+    seen = []
+
+    def network(_network, pixels, *, low):
+        seen.append(pixels)
+        return [np.zeros((1, LANDMARK_COUNT, 3)), np.zeros((1, 1))]
+
+    monkeypatch.setattr(detector, "run_network", network)
+    monkeypatch.setattr(detector, "load_network", lambda path: None)
+    white = np.full((100, 100, 3), 255, np.uint8)
+    LandmarkDetector(Path()).find_landmarks(white, OrientedSquare(0, 50, 60))
+    half = LANDMARK_SIZE // 2
+    assert seen[0][:, : half - 5].max() == 0
+    assert seen[0][:, half + 5 :].min() == 255
 
 
 def test_missing_and_damaged_networks_are_said(tmp_path):

@@ -52,7 +52,7 @@ class FittedFaces(NamedTuple):
     """Parameters of N faces and how well they explain the pictures."""
 
     params: FlameParams  # N rows, of the crops
-    landmark_residual: Tensor  # [N] median distance of landmarks from where expected, of 256
+    landmark_residual: Tensor  # [N] median distance from where expected, pixels of 256
     color_residual: Tensor  # [N] root mean square of color errors on skin, of 255
     skin_used: Tensor  # [N] share of the visible face that looks like skin in soft light
 

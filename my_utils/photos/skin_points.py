@@ -46,21 +46,20 @@ class SkinPoints:
         on_eyeball = eyeball[texels.vertex_ids].any(axis=1)
         candidates = np.flatnonzero(inside & on_grid & ~on_eyeball)
         sky = open_sky(flame, points(candidates))
-        chosen = candidates[(sky > OPEN).cpu().numpy()]
-        reached = (1 - LOST * (1 - sky[sky > OPEN]))[:, None]  # [M, 1] share of the light
+        is_open = sky > OPEN
+        chosen = candidates[is_open.cpu().numpy()]
+        reached = 1 - LOST * (1 - sky[is_open])  # [M] share of the light
         self.surface = points(chosen)
         texel = torch.from_numpy((texels.y * size + texels.x)[chosen].astype(np.int64)).to(device)
 
         def pick(textures: Tensor) -> Tensor:
-            """Averages around the texels [K, 3, M] of textures [K, 3 * S * S]."""
+            """Averages around the texels [K, 3, M] of textures [K, 3 * S * S], lit by the sky."""
             planes = textures.view(-1, 3, size, size)
             blurred = F.avg_pool2d(planes, BLUR, stride=1, padding=BLUR // 2)
-            return blurred.flatten(2)[..., texel]
+            return reached * blurred.flatten(2)[..., texel]
 
-        self.mean = reached * pick(texture.mean)[0].T  # [M, 3] RGB, 0..255
-        self.directions = reached[..., None] * pick(texture.directions).permute(
-            2, 1, 0
-        )  # [M, 3, K]
+        self.mean = pick(texture.mean)[0].T  # [M, 3] RGB, 0..255
+        self.directions = pick(texture.directions).permute(2, 1, 0)  # [M, 3, K]
 
     def harmonics(self, params: FlameParams) -> Tensor:
         """What the lighting [N, 9, 3] is multiplied by to shade the points [N, M, 9]."""

@@ -2,8 +2,9 @@
 
 A style of its own for each block (w+; Abdal et al. 2019, "Image2StyleGAN") is found by gradient
 descent from the mean style. What no style can say, such as one person's hair, is then learned by
-the weights themselves around that style (Roich et al. 2022, "Pivotal Tuning"). They serve this
-style alone: faces in other styles stay as they were.
+the weights themselves around that style (Roich et al. 2022, "Pivotal Tuning"). What the photograph
+does not show, such as the hair behind a turned head, stays near the picture drawn before tuning.
+Tuned weights serve this style alone: faces in other styles stay as they were.
 """
 
 import copy
@@ -24,6 +25,7 @@ FALLING = 1 / 3  # of the steps at the end, in which the rate falls to zero
 PULL = 0.02  # towards the mean style, for a deviation of one everywhere
 HEAD_WEIGHT = 2.0  # of the head's pixels, beside 1 around it
 OWN_WEIGHT = 4.0  # of the photograph in tuning, beside 1 of the other view
+UNKNOWN_WEIGHT = 0.25  # of pixels of other views that only the generator before tuning tells of
 COARSEST = 16  # pixels: pictures are compared at every size down to this one
 TUNED = (StyledConv, ToRGB)  # layers whose weights are
 STYLE_SAMPLES = 1000  # of which the deviation of styles is taken
@@ -113,6 +115,8 @@ def tune_weights(
     Each step looks at the photograph and at one of the other views.
     """
     synthesis = copy.deepcopy(generator.synthesis)
+    if views is not None:
+        views = _completed(views, synthesis, style)
     weights = _tuned_weights(synthesis)
     optimizer = torch.optim.Adam(weights.values(), lr=TUNING_RATE, betas=ADAM_BETAS)
     rng = torch.Generator().manual_seed(seed)
@@ -129,6 +133,14 @@ def tune_weights(
         loss.backward()
         optimizer.step()
     return {name: weight.detach() for name, weight in weights.items()}
+
+
+@torch.no_grad()
+def _completed(views: Views, synthesis: SynthesisNetwork, style: Tensor) -> Views:
+    """The views with what the generator draws in this style wherever nothing is known."""
+    drawn = torch.cat([synthesis(style, condition) for condition in views.condition.split(1)])
+    image = torch.where(views.weight > 0, views.image, drawn)
+    return views._replace(image=image, weight=views.weight.clamp(min=UNKNOWN_WEIGHT))
 
 
 def _tuned_weights(synthesis: SynthesisNetwork) -> dict[str, Tensor]:

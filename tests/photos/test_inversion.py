@@ -112,3 +112,20 @@ def test_the_photograph_weighs_more_than_a_view_that_contradicts_it(generator, p
     tuned = copy.deepcopy(generator)
     tuned.synthesis.load_state_dict(weights, strict=False)
     assert error(tuned, style, photograph) < 0.6 * error(tuned, style, view)
+
+
+def test_what_no_view_knows_stays_nearly_as_it_was(generator, photograph):
+    """Whatever stands where the weight is zero."""
+    style = find_style(generator, photograph, steps=30)
+    left = photograph._replace(
+        weight=(torch.arange(SIZE) < SIZE // 2).float().expand(1, 1, SIZE, -1)
+    )
+    view = Views(photograph.condition, torch.full_like(photograph.image, 9), 0 * left.weight)
+    moved = []
+    for views in (None, view):
+        tuned = copy.deepcopy(generator)
+        weights = tune_weights(generator, style, left, views=views, steps=60)
+        tuned.synthesis.load_state_dict(weights, strict=False)
+        before, after = (part.synthesis(style, photograph.condition) for part in (generator, tuned))
+        moved.append(float((after - before)[..., SIZE // 2 :].abs().mean()))
+    assert moved[1] < 0.5 * moved[0]

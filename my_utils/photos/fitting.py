@@ -30,6 +30,7 @@ from my_utils.photos.landmark_embedding import (
     load_embedding,
     save_embedding,
 )
+from my_utils.photos.network_files import networks_for
 from my_utils.photos.photometric_refinement import refine
 from my_utils.photos.skin_points import SkinPoints
 
@@ -68,7 +69,7 @@ class FittingHead:
 
     Args:
         resources: of the head, its texture space, layout and face mask.
-        networks: folder of the landmark networks; by default that of the resources folder.
+        networks: folder of the landmark networks; by default as `networks_for` finds it.
         texture_space: instead of the folder's, in the same layout.
 
     Raises:
@@ -86,7 +87,7 @@ class FittingHead:
         if texture_space is None:
             resources.require("texture_space", "face_mask")
         self.resources, self._texture_space = resources, texture_space
-        self.networks = networks or resources.paths.landmark_networks
+        self.networks = networks or networks_for(resources.paths.root)
         self.detector = LandmarkDetector(self.networks)
 
     @functools.cached_property

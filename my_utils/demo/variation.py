@@ -55,7 +55,8 @@ class Sculptor:
 
     Eyeballs with their lids, and teeth, must move as wholes or they would cut through the skin. So
     identity is a field sampled at `anchor`: the vertex itself on open skin, the centre of the eye
-    or of the mouth for what belongs to it.
+    for what belongs to it. Teeth move up and forwards with the centre of the mouth, and get broad
+    and narrow with the face, whose cheeks they would stick out of otherwise.
     """
 
     def __init__(self, mesh: HeadMesh):
@@ -75,7 +76,7 @@ class Sculptor:
             [np.sign(self.points[:, 0]), np.ones(len(gap)), np.ones(len(gap))], 1
         )
         anchor = self.points + self.eye[:, None] * (centers - self.points)
-        anchor[inner] = [0, MOUTH_Y, 0.055]
+        anchor[inner, 1:] = MOUTH_Y, 0.055
         self.anchor = anchor
 
     def bump(self, center, width, move, *, sides=(1, -1), on=None):

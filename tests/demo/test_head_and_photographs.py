@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from scipy.spatial import cKDTree
+from scipy.spatial import Delaunay, cKDTree
 
 from constants import EYE_VERTICES
+from model.camera import orthographic_projection
 from model.flame import FlameParams
+from model.rasterizer import rasterize
 from my_utils.data.dataset import FaceDataset
 from my_utils.data.lmdb_images import NORMAL_MAP, LmdbImages, image_key
 from my_utils.data.resource_files import ResourcePaths
@@ -18,7 +20,17 @@ from my_utils.data.resources import Resources
 from my_utils.demo import resources_folder as demo_files
 from my_utils.demo.albedo import face_mask, texture_space
 from my_utils.demo.held_out import HELD_OUT_ID, face_region, face_renderer, held_out_faces
-from my_utils.demo.mesh import LEFT_EYE, MOUTH_BAG, RIGHT_EYE, SKIN, head_mesh, surface_of, uv_of
+from my_utils.demo.mesh import (
+    LEFT_EYE,
+    LOWER_TEETH,
+    MOUTH_BAG,
+    RIGHT_EYE,
+    SKIN,
+    UPPER_TEETH,
+    head_mesh,
+    surface_of,
+    uv_of,
+)
 from my_utils.demo.parameters import demo_flame, sample_parameters
 from my_utils.demo.photographs import photograph, photographs
 from my_utils.demo.resources_folder import uv_layout, write_head_files, write_resources
@@ -147,6 +159,21 @@ def test_eyeballs_move_as_wholes_with_identity_and_keep_still_with_expression():
         moves = assets.shapedirs[head_mesh().parts == part]
         assert np.allclose(moves, moves[:1], atol=1e-7)
         assert np.abs(moves[:, :, 300:315]).max() < 1e-6
+
+
+def test_teeth_are_seen_between_the_lips_only():
+    """In narrow faces with narrow mouths, and one with a wide one."""
+    mesh, params, size = head_mesh(), sample_parameters([0, 70, 166, 344, 501]), 128
+    places = orthographic_projection(demo_flame()(params), params.camera)
+    fragments = rasterize(places, demo_flame().faces, size)
+    is_tooth = np.isin(mesh.parts, (UPPER_TEETH, LOWER_TEETH))[mesh.faces].all(axis=1)
+    teeth = fragments.to_images(torch.from_numpy(is_tooth)[fragments.face][None].float())
+    lips = mesh.follows[mesh.parts == MOUTH_BAG]
+    for seen, place in zip(teeth[:, 0].numpy(), places[:, lips, :2].numpy(), strict=True):
+        row, column = np.nonzero(seen)
+        centers = (2 * np.stack([column, row], axis=1) + 1) / size - 1
+        mouth = Delaunay(place.mean(axis=0) + 1.05 * (place - place.mean(axis=0)))
+        assert (mouth.find_simplex(centers) >= 0).all()
 
 
 def test_parameters_of_an_id_do_not_depend_on_the_others():

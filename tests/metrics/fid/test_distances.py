@@ -81,7 +81,9 @@ def library(a, b):
     return values["frechet_inception_distance"]
 
 
-def test_adding_up_batches_is_the_same_as_all_at_once():
+@pytest.mark.parametrize("at_once", [1, 20, 256])  # each batch, three of them, all rows
+def test_adding_up_batches_is_the_same_as_all_at_once(monkeypatch, at_once):
+    monkeypatch.setattr(fid, "ADDED_ROWS", at_once)
     rows = features(101, 7, shift=1000.0)  # a large mean, where sums of squares lose digits
     streamed = collect_statistics(rows.split(8))
     assert streamed.count == 101
@@ -98,6 +100,7 @@ def test_no_more_features_are_kept_than_agreed(monkeypatch):
 
 def test_memory_does_not_grow_with_the_number_of_images(monkeypatch):
     monkeypatch.setattr(fid, "KEPT_FEATURES", 10)
+    monkeypatch.setattr(fid, "ADDED_ROWS", 10)
     seen, held = [], []
 
     def batches():
@@ -108,7 +111,7 @@ def test_memory_does_not_grow_with_the_number_of_images(monkeypatch):
             yield torch.from_numpy(storage)
 
     assert collect_statistics(batches()).count == 250
-    assert max(held) <= 4  # the kept two, the last one and this one
+    assert max(held) <= 4  # the last two, which were added together, and the next two
 
 
 def test_kernel_distance_agrees_with_its_slow_twin():

@@ -53,10 +53,10 @@ WAVES = 24  # of which a field of smooth noise is made
 class Sculptor:
     """The places and masks of the head in which directions are expressed; all arrays have V rows.
 
-    Eyeballs with their lids, and teeth, must move as wholes or they would cut through the skin. So
-    identity is a field sampled at `anchor`: the vertex itself on open skin, the centre of the eye
-    for what belongs to it. Teeth move up and forwards with the centre of the mouth, and get broad
-    and narrow with the face, whose cheeks they would stick out of otherwise.
+    What lies under the skin would cut through it if it did not move along with it. So identity is a
+    field sampled at `anchor`: the vertex itself on open skin, the centre of the eye for an eyeball
+    and its lids, which move as a whole, and for teeth the plane of the mouth in which they lie
+    beside each other, so that they get broad and narrow with the cheeks before them.
     """
 
     def __init__(self, mesh: HeadMesh):

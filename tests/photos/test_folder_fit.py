@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from constants import FLAME_SLICES, demo_root, resources_root
+from constants import FLAME_SLICES, demo_root
 from my_utils.data.parameters import load_parameters
-from my_utils.data.resource_files import ResourcePaths
 from my_utils.data.resources import Resources
 from my_utils.demo.parameters import sample_parameters
 from my_utils.demo.photographs import photographs
@@ -23,7 +22,7 @@ from my_utils.photos.folder_fit import (
     fit_folder,
     save_result,
 )
-from my_utils.photos.network_files import NETWORKS
+from my_utils.photos.network_files import NETWORKS, networks_for
 
 IDS = (3, 17)
 
@@ -31,11 +30,10 @@ IDS = (3, 17)
 def landmark_networks():
     """The folder of the networks; a test that asks for it is skipped where there is none."""
     pytest.importorskip("ai_edge_litert", reason="LiteRT is not installed")
-    folders = [ResourcePaths(root).landmark_networks for root in (resources_root, demo_root)]
-    there = [folder for folder in folders if all((folder / name).exists() for name in NETWORKS)]
-    if not there:
+    folder = networks_for(demo_root)
+    if not all((folder / name).exists() for name in NETWORKS):
         pytest.skip("the landmark networks are not there: prepare_lmdb/get_landmark_networks.py")
-    return there[0]
+    return folder
 
 
 def test_what_lies_at_a_bound_is_said(tmp_path):

@@ -23,14 +23,16 @@ MAX_GROUP = 4
 
 def minibatch_stddev(
     x: Tensor,  # [N, C, H, W]
+    kinds: int = 1,  # of samples, which alternate
 ) -> Tensor:  # [N, C + 1, H, W]
     """Append the mean deviation of the features within groups of samples as one channel.
 
     It lets the discriminator notice a lack of variety (Progressive GAN section 3). Groups have four
-    samples, or the largest divisor of N below; sample n belongs to group n modulo their number.
+    samples of one kind, or the largest divisor of a kind's number below; sample n belongs to group
+    n modulo the number of groups.
     """
     batch, _, height, width = x.shape
-    group = max(size for size in range(1, MAX_GROUP + 1) if batch % size == 0)
+    group = max(size for size in range(1, MAX_GROUP + 1) if batch // kinds % size == 0)
     groups = x.unflatten(0, (group, batch // group))
     deviation = torch.sqrt(groups.var(dim=0, correction=0) + 1e-8).mean(dim=(1, 2, 3))
     channel = deviation.repeat(group)[:, None, None, None].expand(-1, 1, height, width)
@@ -68,6 +70,9 @@ class ResidualBlock(nn.Module):
 class Discriminator(nn.Module):
     """Image and condition to one logit per sample; the defaults are the published 256 px model.
 
+    Images of several kinds, photographs and generated ones, can be judged in one pass: [N, K, ...]
+    instead of [N, ...], with as many conditions. Only images of a kind are compared for variety.
+
     The features take the memory format of the inputs, see Generator.
     """
 
@@ -102,7 +107,10 @@ class Discriminator(nn.Module):
         self,
         image: Tensor,  # [N, 3, R, R] in [-1, 1]
         condition: Tensor,  # [N, C, R, R] in [-1, 1]; [N, 236] for the kind "vector"
-    ) -> Tensor:  # [N, 1]
+    ) -> Tensor:  # [N, 1]; [N, K] of K kinds
+        kinds = image.shape[1] if image.ndim == 5 else 1
+        if kinds > 1:
+            image, condition = image.flatten(0, 1), condition.flatten(0, 1)
         if image.shape[1:] != (3, self.resolution, self.resolution):
             raise ValueError(
                 f"the image must be [N, 3, {self.resolution}, {self.resolution}], "
@@ -115,12 +123,12 @@ class Discriminator(nn.Module):
         x = leaky_relu(self.from_rgb(x))
         for block in self.blocks:
             x = block(x)
-        x = leaky_relu(self.final_conv(minibatch_stddev(x)))
+        x = leaky_relu(self.final_conv(minibatch_stddev(x, kinds)))
         features = leaky_relu(self.hidden(x.flatten(1)))
         logits = self.logit(features)
         if self.condition_kind == "vector":
             logits = logits + self._projection(features, condition)
-        return logits
+        return logits.view(-1, kinds)
 
     def _projection(
         self,

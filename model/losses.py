@@ -36,16 +36,16 @@ def relativistic_loss(
 
 
 def r1_penalty(
-    real_logits: Tensor,  # [N, 1]
-    image: Tensor,  # [N, 3, H, W], the real images, requiring gradients
+    real_logits: Tensor,  # one for each image
+    image: Tensor,  # [..., 3, H, W], the real images, requiring gradients
 ) -> Tensor:
-    """Squared norm [N] of the logit's gradient with respect to each image (Mescheder et al. 2018).
+    """Squared norm [...] of the logit's gradient by each image (R1, Mescheder et al. 2018).
 
     The condition takes no part. Can be differentiated again; gamma / 2 is the caller's. Of
     generated images it is R2.
     """
     (gradient,) = torch.autograd.grad(real_logits.sum(), image, create_graph=True)
-    return gradient.square().sum(dim=(1, 2, 3))
+    return gradient.square().sum(dim=(-3, -2, -1))
 
 
 def sample_texture_pairs(count: int, *, generator: torch.Generator) -> Tensor:

@@ -113,7 +113,10 @@ class TrainingState:
 def lazy_adam(network: nn.Module, learning_rate: float, ratio: float) -> torch.optim.Adam:
     """Adam with StyleGAN2's correction for a lazy regulariser: step and memory shrink by ratio."""
     return torch.optim.Adam(
-        network.parameters(), lr=learning_rate * ratio, betas=(0.0, 0.99**ratio)
+        network.parameters(),
+        lr=learning_rate * ratio,
+        betas=(0.0, 0.99**ratio),
+        foreach=True,  # on a CPU too: the same numbers with less of Python
     )
 
 

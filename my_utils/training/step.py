@@ -135,23 +135,45 @@ class TrainingStep:
         if fake is None:
             with torch.no_grad():
                 fake = self._generate(part.z, part.condition)
-        image = part.image.requires_grad_(with_r1)
-        fake = fake.detach().requires_grad_(with_r1 and config.r2_gamma > 0)
-        # Dmain: maximise the logits of photographs, minimise those of generated images.
-        real_logits = self._logits(image, part.condition, rng)
-        fake_logits = self._logits(fake, part.condition, rng)
-        loss_of = relativistic_loss if config.relativistic else discriminator_logistic_loss
-        losses = {"D": loss_of(real_logits, fake_logits)}
-        loss = losses["D"]
-        if with_r1:  # R1: keep the gradient of the logits small at photographs
-            losses["r1"] = r1_penalty(real_logits, image).mean()
-            gain = config.r1_interval if config.r1_lazy_gain else 1
-            loss = loss + gain * config.r1_gamma / 2 * losses["r1"]
-            if config.r2_gamma > 0:  # R2: and at generated images
-                losses["r2"] = r1_penalty(fake_logits, fake).mean()
-                loss = loss + gain * config.r2_gamma / 2 * losses["r2"]
+        losses_of = self._pairing if config.relativistic else self._logistic
+        losses = losses_of(part.image, fake.detach(), part.condition, with_r1, rng)
+        loss, gain = losses["D"], config.r1_interval if config.r1_lazy_gain else 1
+        for name, gamma in (("r1", config.r1_gamma), ("r2", config.r2_gamma)):
+            if name in losses:
+                loss = loss + gain * gamma / 2 * losses[name]
         self._backward(loss)
-        image.requires_grad_(False)
+        return losses
+
+    def _logistic(
+        self, image: Tensor, fake: Tensor, condition: Tensor, with_r1: bool, rng: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Dmain: maximise the logits of photographs, minimise those of generated images.
+
+        R1 keeps the gradient of the logits small at photographs, R2 at generated images.
+        """
+        image = image.detach().requires_grad_(with_r1)
+        fake = fake.requires_grad_(with_r1 and self.config.r2_gamma > 0)
+        real_logits = self._logits(image, condition, rng)
+        fake_logits = self._logits(fake, condition, rng)
+        losses = {"D": discriminator_logistic_loss(real_logits, fake_logits)}
+        if with_r1:
+            losses["r1"] = r1_penalty(real_logits, image).mean()
+            if self.config.r2_gamma > 0:
+                losses["r2"] = r1_penalty(fake_logits, fake).mean()
+        return losses
+
+    def _pairing(
+        self, image: Tensor, fake: Tensor, condition: Tensor, with_r1: bool, rng: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Dmain: a photograph is to have a larger logit than the generated image beside it.
+
+        Both go through the discriminator together, and so do the gradients of R1 and R2.
+        """
+        images = torch.stack([image, fake], dim=1).requires_grad_(with_r1)
+        logits = self._logits(images, torch.stack([condition, condition], dim=1), rng)
+        losses = {"D": relativistic_loss(*logits.unbind(1))}
+        if with_r1:
+            losses["r1"], losses["r2"] = r1_penalty(logits, images).mean(dim=0)
         return losses
 
     def _generator_phase(self, parts: list[Batch], rng: torch.Generator) -> dict[str, Tensor]:
@@ -186,9 +208,15 @@ class TrainingStep:
         """The discriminator's, of what augmentation leaves of the pairs."""
         if self.config.augment:
             colored = 3 if "render" in self.config.condition else 0
+            rows = image.shape[:-3]  # [N], or [N, 2] of pairs
             image, condition = augment(
-                image, condition, colored=colored, probability=self.config.augment, rng=rng
+                image.flatten(0, -4),
+                condition.flatten(0, -4),
+                colored=colored,
+                probability=self.config.augment,
+                rng=rng,
             )
+            image, condition = image.unflatten(0, rows), condition.unflatten(0, rows)
         return self._discriminate(image, condition)
 
     def _backward(self, loss: Tensor) -> None:

@@ -26,13 +26,14 @@ from ablation_data import DATA, write_data
 
 BASE = "before"
 BEFORE = (
-    "--no-antialiased_pyramid --condition_padding zeros --no-relativistic "
+    "--no-antialiased_pyramid --condition_padding zeros --feature_padding zeros --no-relativistic "
     "--r1_gamma 10 --r2_gamma 0 --r1_interval 16"
 )
 # Change: the data it is trained on, and the flags of train.py.
 CHANGES: dict[str, tuple[str, str]] = {
     BASE: ("plain", ""),
     "padding": ("plain", "--condition_padding replicate"),
+    "feature padding": ("plain", "--feature_padding replicate"),
     "pyramid": ("plain", "--antialiased_pyramid"),
     "smooth renderings": ("smooth", "--render_size 128"),
     "R1 weight 1": ("plain", "--r1_gamma 1"),
@@ -48,8 +49,8 @@ CHANGES: dict[str, tuple[str, str]] = {
     "augmentation": ("plain", "--augment 0.3"),
     "chosen together": (
         "smooth",
-        "--render_size 128 --condition_padding replicate --antialiased_pyramid "
-        "--relativistic --r1_gamma 1 --r2_gamma 1 --r1_interval 4",
+        "--render_size 128 --condition_padding replicate --feature_padding replicate "
+        "--antialiased_pyramid --relativistic --r1_gamma 1 --r2_gamma 1 --r1_interval 4",
     ),
 }
 COLUMNS = ("condition", "frechet", "border", "silhouette", "flicker", "style_recall")

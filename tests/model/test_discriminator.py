@@ -145,6 +145,17 @@ def test_minibatch_stddev_by_hand():
     torch.testing.assert_close(minibatch_stddev(x)[:, 1, 0, 0], expected)
 
 
+@pytest.mark.parametrize("kind", ["render+normal", "vector"])
+@pytest.mark.parametrize("count", [1, 3, 4, 6])
+def test_images_of_two_kinds_are_judged_together_as_they_are_alone(kind, count):
+    discriminator = small_discriminator(kind)
+    parts = [random_input(discriminator, count, seed=seed) for seed in (0, 1)]
+    image, condition = (torch.stack(tensors, dim=1) for tensors in zip(*parts, strict=True))
+    logits = discriminator(image, condition)
+    alone = [discriminator(*part) for part in parts]
+    torch.testing.assert_close(logits, torch.cat(alone, dim=1))
+
+
 def test_vector_condition_adds_a_projection_of_the_features():
     discriminator = small_discriminator("vector")
     image, vector = random_input(discriminator, 3)

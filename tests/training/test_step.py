@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 import torch
 
+from model.augment import augment
 from model.flame import FlameParams
 from model.losses import (
     discriminator_logistic_loss,
@@ -71,25 +72,33 @@ def test_a_step_is_the_published_recipe_line_by_line():
         torch.testing.assert_close(two, one, rtol=1e-4, atol=1e-6)
 
 
-def test_a_relativistic_step_line_by_line():
+@pytest.mark.parametrize("probability", [0.0, 0.5])
+def test_a_relativistic_step_line_by_line(probability):
     config = tiny(0, batch=4, r1_interval=1, relativistic=True, r1_gamma=3.0, r2_gamma=2.0)
+    config = dataclasses.replace(config, augment=probability)
     step, rows = step_of(config), batch_of(4)
-    plain = step_of(config)
+    plain, rng = step_of(config), torch.Generator()
     losses = step(rows, torch.Generator())
 
     generator, discriminator = plain.state.generator, plain.state.discriminator
+
+    def seen(image, condition):
+        return augment(image, condition, colored=3, probability=probability, rng=rng)
+
     fake = generator(rows.z, rows.condition)
     images = [rows.image.clone().requires_grad_(), fake.detach().requires_grad_()]
-    logits = [discriminator(image, rows.condition) for image in images]
+    pairs = seen(torch.stack(images, 1).flatten(0, 1), rows.condition.repeat_interleave(2, dim=0))
+    logits = [discriminator(*(values[kind::2] for values in pairs)) for kind in (0, 1)]
     penalties = [
         r1_penalty(logit, image).mean() for logit, image in zip(logits, images, strict=True)
     ]
     pairing = relativistic_loss(*logits)
     (pairing + 3 / 2 * penalties[0] + 2 / 2 * penalties[1]).backward()
     plain.state.optimizer_d.step()
+    fake_logits = discriminator(*seen(fake, rows.condition))
     with torch.no_grad():
-        real_logits = discriminator(rows.image, rows.condition)
-    fooling = relativistic_loss(discriminator(fake, rows.condition), real_logits)
+        real_logits = discriminator(*seen(rows.image, rows.condition))
+    fooling = relativistic_loss(fake_logits, real_logits)
     plain.state.optimizer_g.zero_grad()
     fooling.backward()
     plain.state.optimizer_g.step()

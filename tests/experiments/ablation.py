@@ -1,7 +1,7 @@
 """What each choice of run 0's recipe is worth: one change at a time, three seeds.
 
-    python tests/benchmarks/ablation.py --out ABLATION --jobs 2
-    python tests/benchmarks/ablation.py --out ABLATION --changes base "padding" --seeds 1
+    python tests/experiments/ablation.py --out ABLATION --jobs 2
+    python tests/experiments/ablation.py --out ABLATION --changes base "padding" --seeds 1
 
 Trains the demo for 7,000 images with each change to the recipe that run 0 had before, measures
 every generator, and prints a table: mean over seeds, and half the distance between the extremes.

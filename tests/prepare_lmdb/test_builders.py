@@ -20,6 +20,7 @@ from PIL import Image
 import my_utils.data.photograph_lmdb as photograph_lmdb
 import my_utils.data.rendering_lmdb as rendering_lmdb
 from model.flame import FlameParams
+from my_utils.data.origins import origin_records
 from my_utils.data.photograph_lmdb import (
     encode_photograph,
     find_photographs,
@@ -477,11 +478,13 @@ def test_builds_killed_at_random_moments_end_as_one_run(many_photographs, tmp_pa
     if kind == "renderings":
         whole, out, longest = tmp_path / "whole", paths.renderings, 6.0
         command = ["create_deca_rendered_lmdb.py", "--resources", paths.root, "--size", 64]
+        source = Resources(paths.root)
         write_rendering_lmdb(
             whole,
-            Resources(paths.root).face_renderer(64),
-            Resources(paths.root).parameters,
+            source.face_renderer(64),
+            source.parameters,
             size=64,
+            origin=origin_records(source.parameters, source),
         )
     random, rounds = np.random.default_rng(0), 0
     while rounds < 20:

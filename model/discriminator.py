@@ -108,8 +108,9 @@ class Discriminator(nn.Module):
         image: Tensor,  # [N, 3, R, R] in [-1, 1]
         condition: Tensor,  # [N, C, R, R] in [-1, 1]; [N, 236] for the kind "vector"
     ) -> Tensor:  # [N, 1]; [N, K] of K kinds
-        kinds = image.shape[1] if image.ndim == 5 else 1
-        if kinds > 1:
+        kinds = 1
+        if image.ndim == 5:
+            kinds = image.shape[1]
             image, condition = image.flatten(0, 1), condition.flatten(0, 1)
         if image.shape[1:] != (3, self.resolution, self.resolution):
             raise ValueError(

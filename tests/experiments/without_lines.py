@@ -33,7 +33,7 @@ from my_utils.demo.held_out import face_renderer
 from my_utils.demo.parameters import sample_parameters
 from my_utils.runs.config import RunConfig
 from my_utils.runs.generators import load_generator, save_generator
-from my_utils.runs.networks import build_generator, network_to_device
+from my_utils.runs.networks import build_generator, network_to_device, to_device
 from my_utils.runs.runtime import configure_process
 from my_utils.training.ema import ema_decay, update_ema
 
@@ -100,7 +100,7 @@ def conditions(faces: range, config: RunConfig) -> tuple[Tensor, Tensor]:
         normal_map=shrink(rendering.normal_map, config.resolution),
     )
     mask = (shrink(rendering.mask, config.resolution) >= 0.5).float()
-    return condition.contiguous(memory_format=torch.channels_last), mask
+    return to_device(condition, config, CPU), mask
 
 
 def without_outline(

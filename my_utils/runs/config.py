@@ -183,8 +183,9 @@ class RunConfig:
             value = getattr(self, name)
             if value not in choices:
                 raise UserError(f"--{name} {value!r} is unknown: choose {', '.join(choices)}")
-        if self.texture_weight and self.condition == "vector":
-            raise UserError("--texture_weight needs renderings: pass 0 with --condition vector")
+        for name in ("texture_weight", "augment"):
+            if getattr(self, name) and self.condition == "vector":
+                raise UserError(f"--{name} needs renderings: pass 0 with --condition vector")
         for name in ("batch", "batch_gpu"):
             value = getattr(self, name)
             if self.texture_weight and 0 < value < 3:

@@ -122,7 +122,11 @@ def test_a_forged_config_is_refused(change):
         (("--batch", "2"), "too small for the texture loss"),
         (("--batch", "0", "--texture_weight", "0"), "greater than zero"),
         (("--learning_rate", "nan"), "greater than zero"),
-        (("--condition", "vector"), "needs renderings"),
+        (("--condition", "vector"), "--texture_weight needs renderings"),
+        (
+            ("--condition", "vector", "--texture_weight", "0", "--augment", "0.3"),
+            "--augment needs renderings",
+        ),
         (("--workers", "-1"), "negative"),
     ],
 )

@@ -11,7 +11,7 @@ the median of the neighborhood, which takes thin lines away and leaves edges whe
 scalp of two faces between which the head has moved a little is to have the same texture. And styles
 are only CALM of the way from their mean. No photograph and no discriminator takes part.
 
-About 13 minutes of one core at 128 px.
+About 14 minutes of one core at 128 px.
 """
 
 import sys
@@ -34,6 +34,7 @@ from my_utils.demo.held_out import face_renderer
 from my_utils.demo.mesh import SKIN, head_mesh
 from my_utils.demo.parameters import demo_flame, sample_parameters
 from my_utils.demo.resources_folder import uv_layout
+from my_utils.errors import UserError
 from my_utils.runs.config import RunConfig
 from my_utils.runs.generators import load_generator, save_generator
 from my_utils.runs.networks import build_generator, network_to_device, to_device
@@ -68,6 +69,8 @@ def main() -> None:
     args = parser.parse_args()
     configure_process(CPU)
     loaded = load_generator(args.ckpt)
+    if not loaded.config.demo or loaded.config.condition == "vector":
+        raise UserError(f"{args.ckpt} draws no renderings of the demo: pass a generator that does")
     generator = polished(loaded.generator, loaded.config, args.steps)
     save_generator(args.out, generator, loaded.config, nimg=loaded.nimg)
 

@@ -4,9 +4,8 @@ import time
 import traceback
 from collections.abc import Iterator
 
-from torch.utils.data import DataLoader
-
 from my_utils.data.dataset import InfiniteSampler, TrainingPair
+from my_utils.data.pair_loader import pair_loader
 from my_utils.errors import UserError
 from my_utils.signals import leave_stopping_to_main_process
 from my_utils.training.state import TrainingJob, TrainingState
@@ -28,11 +27,11 @@ class Batches:
             rank=processes.rank,
             world_size=processes.world_size,
         )
-        self._loader = DataLoader(
+        self._loader = pair_loader(
             job.dataset,
-            batch_size=processes.share_of(config.batch),
-            sampler=sampler,
-            num_workers=config.workers,
+            processes.share_of(config.batch),
+            sampler,
+            workers=config.workers,
             worker_init_fn=leave_stopping_to_main_process,
             pin_memory=processes.device.type == "cuda",
         )

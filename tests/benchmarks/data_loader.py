@@ -3,9 +3,10 @@
     python tests/benchmarks/data_loader.py
     python tests/benchmarks/data_loader.py --resources GIF_resources --trainer 120
 
-Photographs of 256 pixels with both renderings, decoded, paired and stacked, from starting the
-loader's processes on. The trainer's speed to compare with is that of run 29 on the same two cores;
-see sec_per_kimg in the stats.jsonl of a run. Without --resources the faces are a few of the demo's.
+Photographs of 256 pixels with both renderings, decoded, paired, stacked and turned into the floats
+that networks are given, from starting the loader's processes on. The trainer's speed to compare
+with is that of run 29 on the same two cores; see sec_per_kimg in the stats.jsonl of a run. Without
+--resources the faces are a few of the demo's.
 """
 
 import argparse
@@ -18,9 +19,9 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
 
 import torch
 from timing import add_timing_options, compare, report
-from torch.utils.data import DataLoader
 
 from my_utils.data.dataset import FaceDataset, InfiniteSampler
+from my_utils.data.pair_loader import pair_loader
 from my_utils.data.resources import Resources
 from my_utils.demo.resources_folder import write_resources
 from my_utils.runs.config import run_config
@@ -50,9 +51,9 @@ def main() -> None:
 
         def load(workers: int) -> None:
             sampler = InfiniteSampler(len(dataset), seed=0)
-            loader = DataLoader(dataset, BATCH, sampler=sampler, num_workers=workers)
-            for _ in itertools.islice(loader, batches):
-                pass
+            loader = pair_loader(dataset, BATCH, sampler, workers=workers)
+            for pair in itertools.islice(loader, batches):
+                _ = pair.image, pair.condition
 
         ways = {f"{workers} workers": lambda n=workers: load(n) for workers in (0, 1, 2)}
         rows = compare(ways, baseline="0 workers", images=batches * BATCH, **turns)

@@ -7,7 +7,7 @@
 The plain formulation is that of tests/support/plain_networks.py: float32 in NCHW, a grouped
 convolution with weights of each sample's own, zero insertion and depthwise filters. Each
 alternative has a process of its own; freed memory is kept as the scripts keep it
-(my_utils/files/allocator.py). The share of the peak is of that of float32, and bfloat16 is slow
+(my_utils/files/workers.py). The share of the peak is of that of float32, and bfloat16 is slow
 where it is not in hardware.
 """
 

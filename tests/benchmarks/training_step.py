@@ -9,7 +9,7 @@ tests/support/plain_networks.py, draws the faces for the discriminator without g
 them again for the generator, as published. This project draws them once for both, which is timed in
 the generator's step. What the texture loss renders is the demo's head, by the same code on both
 sides. Each side has a process of its own; this project's keeps freed memory
-(my_utils/files/allocator.py).
+(my_utils/files/workers.py).
 """
 
 import argparse

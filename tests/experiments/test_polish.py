@@ -6,9 +6,12 @@ import torch
 from scipy import ndimage
 
 from model.camera import orthographic_projection
+from model.generator import MappingNetwork, seeded_z
 from model.rasterizer import interpolate, rasterize
-from my_utils.demo.held_out import face_renderer
+from my_utils.demo.held_out import face_region, face_renderer
 from my_utils.demo.parameters import demo_flame
+from my_utils.demo.photographs import photographs as demo_photographs
+from my_utils.files.images import from_uint8
 from my_utils.runs.generators import save_generator
 from my_utils.runs.networks import build_generator
 from tests.experiments import polish
@@ -47,6 +50,36 @@ def test_stripes_that_turn_with_the_head_change_less_than_stripes_that_stay():
     still = turned[: polish.FACES].repeat(2, 1, 1, 1)
     turned, still = (hair.change(image, params, mask) for image in (turned, still))
     assert 0 < turned < still / 2
+
+
+def test_photographs_are_the_example_inside_faces_that_have_not_moved():
+    params = polish.moved_faces(0, torch.Generator().manual_seed(0))
+    drawn, mask = torch.rand(2 * polish.FACES, 3, 64, 64), torch.zeros(2 * polish.FACES, 1, 64, 64)
+    example, weight = polish.examples(drawn, params, mask, first=0)
+    unmoved, moved = slice(polish.FACES), slice(polish.FACES, None)
+    photographs = demo_photographs(params[unmoved], range(polish.FACES), size=64, seed=0)
+    face = face_region(params, 64) > 0
+    lines = polish.where_lines_are(mask) & ~face
+    expected = torch.where(lines, polish.median(drawn, lines), drawn)
+    expected[unmoved] = torch.where(face[unmoved], from_uint8(photographs), expected[unmoved])
+    known = weight.expand_as(drawn) > 0
+    torch.testing.assert_close(example[known], expected[known])
+    assert (weight[lines] == polish.LINES_WEIGHT).all()
+    assert (weight[unmoved][face[unmoved]] == polish.FACE_WEIGHT).all()
+    assert (weight[moved][face[moved]] == 0).all()
+
+
+def test_seed_0_has_the_style_nearest_to_the_mean():
+    torch.manual_seed(0)
+    mapping = MappingNetwork(16, 16, 2)
+    mapping.mean_w += mapping(torch.randn(1000, 16)).mean(dim=0).detach()
+    z = seeded_z(range(polish.CANDIDATES), 16)
+    before = mapping(z)
+    singular_values = torch.linalg.svdvals(mapping.layers[0].weight)
+    polish.ordinary_first_style(mapping)
+    nearest = int((before - mapping.mean_w).norm(dim=1).argmin())
+    torch.testing.assert_close(mapping(z)[[0, nearest]], before[[nearest, 0]])
+    torch.testing.assert_close(torch.linalg.svdvals(mapping.layers[0].weight), singular_values)
 
 
 @pytest.mark.parametrize("config", [tiny(29, demo=False), tiny(24)])

@@ -53,11 +53,11 @@ MOVED = 1 / 8  # of the way to another face: how far a head moves at most
 FRAME = 8  # pixels along the border
 OUTSIDE, INSIDE = 4, 1  # pixels on both sides of the outline of the mesh
 MEDIAN = 9  # pixels, side of the square
-LINES_WEIGHT = 6  # of a pixel there, beside others
-FACE_WEIGHT = 3  # of a pixel of a photographed face
+LINES_WEIGHT = 5  # of a pixel there, beside others
+FACE_WEIGHT = 2  # of a pixel of a photographed face
 POOLED = (4, 16)  # sizes of the areas whose mean colors are compared beside pixels
 
-STEADY_WEIGHT = 6.0
+STEADY_WEIGHT = 2.5
 SCALP_MARGIN = 4  # pixels to the outline of the mesh, where the scalp hides
 FOREHEAD_MARGIN = 6  # texels
 

@@ -12,7 +12,7 @@ faces between which the head has moved a little is to have the same texture. Sty
 the way from their mean, and an ordinary one is number 0, which people see first. Inside the face,
 which the parameters determine, the example is a photograph. No discriminator takes part.
 
-About 30 minutes of one core at 128 px.
+About 20 minutes of one core at 128 px.
 """
 
 import sys

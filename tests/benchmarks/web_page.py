@@ -34,6 +34,7 @@ from my_utils.web.page import write_page
 from tests.support.browser import open_browser
 
 FACES = 20
+EMPTY_TAB = ("chrome:", "chrome-untrusted:")  # what a browser shows before it is told a page
 SIZES = ((1400, 900), (768, 1024), (390, 844))
 DRAW = """
 const [vector, seed, done] = arguments;
@@ -157,7 +158,7 @@ def requested(driver, page: Path) -> list[str]:
         message["params"]
         for message in messages
         if message["method"] == "Network.requestWillBeSent"
-        and not message["params"]["documentURL"].startswith("chrome:")  # the empty tab before it
+        and not message["params"]["documentURL"].startswith(EMPTY_TAB)
     ]
     addresses = {request["request"]["url"] for request in asked} - {page.resolve().as_uri()}
     return [address for address in addresses if not address.startswith("blob:")]

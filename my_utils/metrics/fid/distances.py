@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.linalg import lapack
 from torch import Tensor
 
 import my_utils.metrics.fid.torchvision_operators  # noqa: F401 (torch_fidelity imports torchvision, which has to be helped)
@@ -89,11 +90,11 @@ def frechet_distance(a: FeatureStatistics, b: FeatureStatistics) -> float:
 
 def _factor(covariance: np.ndarray) -> Tensor:
     """F [D, rank] with F F^T = covariance."""
-    # torch's LAPACK takes a tenth of the time of NumPy's.
-    values, vectors = torch.linalg.eigh(torch.from_numpy(covariance))
-    noise = len(values) * torch.finfo(values.dtype).eps * values[-1]
-    real = values > noise.clamp(min=0)
-    return vectors[:, real] * values[real].sqrt()
+    # Cholesky's decomposition with pivoting takes a twentieth of the time of eigenvectors.
+    upper, order, rank, _ = lapack.dpstrf(covariance)
+    factor = np.zeros((len(covariance), rank))
+    factor[order - 1] = np.triu(upper)[:rank].T  # LAPACK counts from one
+    return torch.from_numpy(factor)
 
 
 def compare(

@@ -260,7 +260,7 @@ _MENDED: dict[str, typing.Any] = dict(
     relativistic=True,
     r1_gamma=1.0,
     r2_gamma=1.0,
-    r1_interval=4,
+    r1_interval=8,
 )
 RUNS = {
     0: dataclasses.replace(_FULL, run_id=0, **_MENDED),

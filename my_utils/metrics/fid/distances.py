@@ -93,7 +93,7 @@ def _factor(covariance: np.ndarray) -> Tensor:
     # Cholesky's decomposition with pivoting takes a twentieth of the time of eigenvectors.
     upper, order, rank, _ = lapack.dpstrf(covariance)
     factor = np.zeros((len(covariance), rank))
-    factor[order - 1] = np.triu(upper)[:rank].T  # LAPACK counts from one
+    factor[order - 1] = np.triu(upper[:rank]).T  # LAPACK counts from one
     return torch.from_numpy(factor)
 
 
